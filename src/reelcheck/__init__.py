@@ -1,0 +1,46 @@
+"""reelcheck watches a video once and says how good it looks and whether it is safe.
+
+    >>> import reelcheck
+    >>> report = reelcheck.analyze("clip.mp4")
+    >>> report.verdict.decision
+
+The floor plan; imports go down only (``tests/test_architecture.py`` reads these lines):
+
+    6  cli
+    5  pipeline  onepass  exporters
+    4  verdict
+    3  analyzers
+    2  models
+    1  media
+    0  errors  registry  frames  spans  settings
+
+``media`` and ``onepass`` run in a child process that can be killed; everything above learns of
+a video only through plain data.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reelcheck.pipeline import analyze
+    from reelcheck.verdict.judge import judge
+    from reelcheck.verdict.policy import Policy
+    from reelcheck.verdict.report import Report
+
+__version__ = "0.1.0"
+__all__ = ["Policy", "Report", "__version__", "analyze", "judge"]
+
+_LAZY = {
+    "Policy": "reelcheck.verdict.policy",
+    "Report": "reelcheck.verdict.report",
+    "analyze": "reelcheck.pipeline",
+    "judge": "reelcheck.verdict.judge",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a lazy attribute can be anything
+    """Import public names on first use, so that ``import reelcheck`` costs nothing."""
+    if name in _LAZY:
+        from importlib import import_module  # noqa: PLC0415 - lazy on purpose
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

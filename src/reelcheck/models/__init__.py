@@ -1,0 +1,1 @@
+"""Model cards, where their weights lie, and how they are run."""

@@ -1,0 +1,1 @@
+"""From observations to a decision. Pure: no video, no model."""
