@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from reelcheck.spans import TimeSpan
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 class Layout(StrEnum):
@@ -126,7 +125,7 @@ class MediaInfo:
     audio: tuple[AudioInfo, ...]
 
 
-def _times_must_fit(count: int, pts: "NDArray[np.int64]", durations: "NDArray[np.int64]") -> None:
+def _times_must_fit(count: int, pts: NDArray[np.int64], durations: NDArray[np.int64]) -> None:
     if not len(pts) == len(durations) == count:
         message = (
             f"need one time and one duration per frame, got {len(pts)} times "
@@ -143,16 +142,16 @@ class FrameBatch:
     """Consecutive frames of one view of one video stream."""
 
     layout: Layout
-    pixels: "NDArray[Any]"
+    pixels: NDArray[Any]
     """See ``Layout`` for dtype, shape and range; the first axis counts frames."""
-    pts: "NDArray[np.int64]"
+    pts: NDArray[np.int64]
     """Presentation time in ticks of ``time_base`` from the start of the video, shape [N]."""
-    durations: "NDArray[np.int64]"
+    durations: NDArray[np.int64]
     """How long each frame stands for, in ticks, shape [N]: until the next frame *of this view*
     when every frame is seen, else until the next frame of the stream."""
-    ordinals: "NDArray[np.int64]"
+    ordinals: NDArray[np.int64]
     """Position of each frame in its stream, counted from 0 in presentation order, shape [N]."""
-    changed: "NDArray[np.bool_]"
+    changed: NDArray[np.bool_]
     """Whether the picture changed suddenly just before this frame, shape [N]."""
     time_base: Fraction
     """Seconds per tick."""
@@ -167,9 +166,10 @@ class FrameBatch:
         return len(self.pixels)
 
     @property
-    def pts_seconds(self) -> "NDArray[np.float64]":
+    def pts_seconds(self) -> NDArray[np.float64]:
         """Presentation times in seconds from the start, float64, shape [N]."""
-        return self.pts * (self.time_base.numerator / self.time_base.denominator)
+        scale = self.time_base.numerator / self.time_base.denominator
+        return np.asarray(self.pts * scale, dtype=np.float64)
 
     def start(self, index: int) -> Fraction:
         """Return the exact time in seconds at which frame ``index`` appears."""
@@ -197,7 +197,7 @@ class FrameBatch:
 class AudioBatch:
     """Consecutive samples of one audio stream."""
 
-    samples: "NDArray[np.float32]"
+    samples: NDArray[np.float32]
     """Shape [channels, N], full scale is -1 to 1 (it may be left by float codecs)."""
     start: Fraction
     """Time of the first sample, in seconds from the start of the video."""
