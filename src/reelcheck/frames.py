@@ -147,8 +147,9 @@ class FrameBatch:
     pts: NDArray[np.int64]
     """Presentation time in ticks of ``time_base`` from the start of the video, shape [N]."""
     durations: NDArray[np.int64]
-    """How long each frame stands for, in ticks, shape [N]: until the next frame *of this view*
-    when every frame is seen, else until the next frame of the stream."""
+    """How long each frame stands for, in ticks, shape [N]: until the next frame of this view, the
+    end of the stream or the edge of a gap, whichever comes first. Never 0 but for a last frame
+    whose length nobody knows."""
     ordinals: NDArray[np.int64]
     """Position of each frame in its stream, counted from 0 in presentation order, shape [N]."""
     changed: NDArray[np.bool_]

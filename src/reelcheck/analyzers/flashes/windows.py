@@ -1,0 +1,223 @@
+"""How many transitions the last second holds, per cell, and for the picture and any small field.
+
+Time is exact: a transition lies in the window that ends at ``t`` when it happened in
+``(t - 1 s, t]``, so three flashes a second, six transitions, never put seven into a window.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelcheck.spans import Box
+
+from .cells import Mask, Transitions
+
+WINDOW_SECONDS: Final = Fraction(1)
+"""WCAG 2.3.1, BT.1702-3: any one-second period."""
+AREA_RATIO: Final = Fraction(1, 4)
+"""Flashes must occupy more than this share of the screen, or of the small field."""
+FIELD_RATIO: Final = Fraction(1, 3)
+"""Width and height of the small field: WCAG 2.3.1 takes a box of 341 x 256 px anywhere on a view
+of 1024 x 768 px for 10 degrees of vision."""
+_PART_RATIO: Final = 0.1
+"""Share of the flashing cells that must change in a frame which a finding may start or end with.
+Ours: single cells that change early or late do not move the edges of a finding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Second:
+    """What the second that ends now holds, of cells that reach a given count."""
+
+    first: Fraction
+    """Time of its first transition."""
+    last: Fraction
+    """Time of its last transition."""
+    area_ratio: float
+    """Share of the screen, 0 to 1."""
+    place: Box | None
+
+
+class LastSecond:
+    """The transitions of one kind within the last second, frame by frame.
+
+    ``level`` counts transitions of the picture in two ways and takes the larger:
+
+    * of cells: the largest n such that cells of more than 25 % of the screen made n transitions
+      each. Rises that take several frames, and parts that flash in opposite phase, are counted
+      for what every place on the screen shows.
+    * of the whole: turns of the share of the screen that is in its raised state, each of more
+      than 25 % of the screen. This counts flashes that wander over the screen.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._counts = np.zeros(shape, dtype=np.uint16)
+        self._frames: deque[tuple[Fraction, Mask]] = deque()
+        self._turns: deque[tuple[Fraction, float]] = deque()
+        self._raised = _Turns(self._counts.size)
+        self.level = 0
+
+    def next_expiry(self) -> Fraction | None:
+        """Return when the oldest transition will leave the window, if there is any."""
+        return self._frames[0][0] + WINDOW_SECONDS if self._frames else None
+
+    def expire(self) -> None:
+        """Let the oldest frame with transitions leave the window."""
+        at, mask = self._frames.popleft()
+        self._counts -= mask
+        while self._turns and self._turns[0][0] <= at:
+            self._turns.popleft()
+        self.level = self._level()
+
+    def add(self, at: Fraction, transitions: Transitions) -> None:
+        """Take the transitions of the frame that appears at ``at``."""
+        self._frames.append((at, transitions.changed))
+        self._counts += transitions.changed
+        swing = self._raised.add(transitions.net_cells)
+        if swing:
+            self._turns.append((at, swing / self._counts.size))
+        self.level = self._level()
+
+    def _level(self) -> int:
+        enough = float(self._counts.size * AREA_RATIO)
+        level = len(self._turns)
+        if np.count_nonzero(self._counts) <= enough:
+            return level
+        at_least = np.bincount(self._counts.ravel())[::-1].cumsum()[::-1]
+        return max(level, int(np.flatnonzero(at_least > enough)[-1]))
+
+    def of_screen(self, count: int) -> Second:
+        """Describe this second by what reaches ``count``; ``level`` must be as high."""
+        cells = self._counts >= count
+        area = float(cells.mean())
+        spans, areas = [], []
+        if area > AREA_RATIO:
+            spans.append(self._edges(cells))
+            areas.append(area)
+        else:
+            cells = self._counts > 0
+        if len(self._turns) >= count:
+            spans.append((self._turns[0][0], self._turns[-1][0]))
+            areas.append(min(swing for _, swing in self._turns))
+        first, last = min(first for first, _ in spans), max(last for _, last in spans)
+        return Second(first=first, last=last, area_ratio=max(areas), place=_bounds(cells))
+
+    def field_level(self, count: int) -> int:
+        """Return the transitions of the worst small field, 0 when fewer than ``count``."""
+        level = 0
+        while (cells := self._counts >= count + level).any() and _field_ratio(cells) > AREA_RATIO:
+            level += 1
+        return count + level - 1 if level else 0
+
+    def of_field(self, count: int) -> Second:
+        """Describe this second by the cells that reach ``count``; a field must be full of them."""
+        cells = self._counts >= count
+        first, last = self._edges(cells)
+        return Second(
+            first=first, last=last, area_ratio=float(cells.mean()), place=_bounds(cells)
+        )
+
+    def _edges(self, cells: Mask) -> tuple[Fraction, Fraction]:
+        part = _PART_RATIO * np.count_nonzero(cells)
+        taking_part = [
+            at for at, mask in self._frames if np.count_nonzero(mask & cells) >= part
+        ] or [at for at, _ in self._frames]
+        return taking_part[0], taking_part[-1]
+
+
+class _Turns:
+    """Peaks and valleys of the number of cells in their raised state."""
+
+    def __init__(self, cells: int) -> None:
+        self._enough = float(cells * AREA_RATIO)
+        self._raised = self._low = self._high = 0
+        self._rose: bool | None = None
+
+    def add(self, net_cells: int) -> int:
+        """Take one frame; return by how many cells it turned, 0 for none."""
+        self._raised += net_cells
+        self._low, self._high = min(self._low, self._raised), max(self._high, self._raised)
+        rise, fall = self._raised - self._low, self._high - self._raised
+        if rise > self._enough and self._rose is not True:
+            self._rose, self._high = True, self._raised
+            return rise
+        if fall > self._enough and self._rose is not False:
+            self._rose, self._low = False, self._raised
+            return fall
+        return 0
+
+
+def _field_ratio(cells: Mask) -> float:
+    """Return the largest share of a small field that ``cells`` fill."""
+    height, width = cells.shape
+    exact = float(height * FIELD_RATIO * width * FIELD_RATIO)
+    rows = max(1, round(height * FIELD_RATIO))
+    columns = max(1, round(width * FIELD_RATIO))
+    sums = np.zeros((height + 1, width + 1), dtype=np.int32)
+    sums[1:, 1:] = cells.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
+    inside = sums[rows:, columns:] - sums[:-rows, columns:]
+    inside += sums[:-rows, :-columns] - sums[rows:, :-columns]
+    return float(inside.max()) / exact
+
+
+def _bounds(cells: Mask) -> Box | None:
+    rows, columns = (np.flatnonzero(cells.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    height, width = cells.shape
+    return Box(
+        x=_ratio(columns[0], width),
+        y=_ratio(rows[0], height),
+        width=_ratio(columns[-1] + 1 - columns[0], width),
+        height=_ratio(rows[-1] + 1 - rows[0], height),
+    )
+
+
+def _ratio(part: NDArray[np.intp] | np.intp, whole: int) -> float:
+    return round(int(part) / whole, 4)
+
+
+class Curve:
+    """A signal as a few samples: the largest value of each quarter of a second, runs merged."""
+
+    STEP: Final = Fraction(1, 4)
+
+    def __init__(self, start: Fraction) -> None:
+        self._at = self._start = self._run_start = start
+        self._value = 0
+        self._run_value: int | None = None
+        self.done: list[tuple[Fraction, Fraction, int]] = []
+        """Finished runs as (start, end, value); whoever takes them empties the list."""
+
+    def touch(self, value: int) -> None:
+        """Have the signal reach ``value`` just now."""
+        self._value = max(self._value, value)
+
+    def advance(self, to: Fraction, value: int) -> None:
+        """Hold ``value`` from the last time given until ``to``."""
+        while self._at < to:
+            edge = (self._at // self.STEP + 1) * self.STEP
+            self.touch(value)
+            self._at = min(edge, to)
+            if self._at == edge:
+                self._close_step(edge)
+
+    def _close_step(self, edge: Fraction) -> None:
+        start = max(edge - self.STEP, self._start)
+        if self._value != self._run_value:
+            self._close_run(start)
+            self._run_start, self._run_value = start, self._value
+        self._value = 0
+
+    def _close_run(self, end: Fraction) -> None:
+        if self._run_value is not None and end > self._run_start:
+            self.done.append((self._run_start, end, self._run_value))
+
+    def finish(self) -> None:
+        """Close the last step and the last run at the last time given."""
+        if self._at % self.STEP:
+            self._close_step((self._at // self.STEP + 1) * self.STEP)
+        self._close_run(self._at)

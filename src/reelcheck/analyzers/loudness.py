@@ -1,0 +1,212 @@
+"""Loudness: how loud, how wide, how high the peaks, and where sound is missing or broken.
+
+Method: ITU-R BS.1770-5 / EBU R 128 loudness, range and true peak by FFmpeg's ``ebur128`` filter
+(exact, see EBU Tech 3341/3342 conformance there); silence, clipping and channel loss on the
+decoded samples.
+
+Limits: dialogue is not told from music; a true peak between samples is estimated by fourfold
+oversampling; phase and hum are not measured.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelcheck.frames import AudioBatch, AudioInfo, AudioNeeds
+from reelcheck.media.loudness import LoudnessMeter
+from reelcheck.spans import Observation, TimeSpan
+
+_WINDOW: Final = Fraction(1, 10)
+"""Momentary loudness comes in steps of 100 ms, EBU Tech 3341."""
+_FLOOR_LUFS: Final = -70.0
+"""Absolute gate of BS.1770; also what silence is given."""
+_FLOOR_RMS: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoudnessAnalyzer:
+    """Measure loudness and find silence, clipping and lost channels.
+
+    Signals: ``momentary_lufs`` (400 ms window), ``short_term_lufs`` (3 s window), both LUFS, and
+    over the whole file ``integrated_lufs`` (LUFS), ``loudness_range_lu`` (LU), ``true_peak_dbtp``
+    (dBTP). Events: ``silence``, ``clipping``, ``channel_loss``.
+    """
+
+    name: str = "loudness"
+    needs: tuple[AudioNeeds, ...] = (AudioNeeds(),)
+    silence_dbfs: float = -60.0
+    """Highest sample of a silent stretch; default of FFmpeg's silencedetect."""
+    silence_seconds: Fraction = Fraction(1, 2)
+    """Shorter pauses are not reported; policies ask for more."""
+    clip_level: float = 0.999
+    """A sample at full scale; ours: one 16-bit step below is already suspicious in a row."""
+    clip_run_samples: int = 4
+    """This many full-scale samples in a row are a flat top, not a peak. Ours, after common QC
+    practice of three to five."""
+    clip_runs: int = 3
+    """Flat tops within one 100 ms window that make it clipped. Ours."""
+    channel_gap_db: float = 50.0
+    """A channel this far below the loudest one is lost. Ours: stage-side microphones leak more."""
+    channel_seconds: Fraction = Fraction(3)
+    """Panned music may leave a channel alone this long. Ours."""
+
+    def listen(self, audio: AudioInfo) -> "_LoudnessListen":
+        """Start on one stream."""
+        return _LoudnessListen(self, audio)
+
+
+class _Stretch:
+    """One kind of event, grown window by window."""
+
+    def __init__(self, label: str, minimum: Fraction) -> None:
+        self.label = label
+        self._minimum = minimum
+        self._start: Fraction | None = None
+        self._end = Fraction(0)
+        self._worst = -1e9
+
+    def step(self, span: TimeSpan, score: float | None) -> Iterator[tuple[TimeSpan, float]]:
+        """Take one window: ``score`` while the event lasts, ``None`` when it does not."""
+        if self._start is not None and (score is None or span.start > self._end):
+            yield from self.close()
+        if score is not None:
+            self._start = span.start if self._start is None else self._start
+            self._end = span.end
+            self._worst = max(self._worst, score)
+
+    def close(self) -> Iterator[tuple[TimeSpan, float]]:
+        """End the event, if one lasts."""
+        if self._start is not None and self._end - self._start >= self._minimum:
+            yield TimeSpan(self._start, self._end), self._worst
+        self._start, self._worst = None, -1e9
+
+
+class _LoudnessListen:
+    def __init__(self, recipe: LoudnessAnalyzer, audio: AudioInfo) -> None:
+        self._recipe = recipe
+        self._audio = audio
+        self._meter = LoudnessMeter()
+        self._first: Fraction | None = None
+        self._end = Fraction(0)
+        self._rest: NDArray[np.float32] | None = None
+        self._rest_start = Fraction(0)
+        self._rate = 0
+        self._silence = _Stretch("silence", recipe.silence_seconds)
+        self._clipping = _Stretch("clipping", Fraction(0))
+        self._lost: dict[int, _Stretch] = {}
+
+    def hear(self, batch: AudioBatch) -> Iterator[Observation]:
+        if self._first is None:
+            self._first = batch.start
+        self._rate = batch.rate_hz
+        for reading in self._meter.measure(batch):
+            span = TimeSpan(reading.start, reading.start + _WINDOW)
+            yield self._sample("momentary_lufs", span, max(_FLOOR_LUFS, reading.momentary_lufs))
+            yield self._sample("short_term_lufs", span, max(_FLOOR_LUFS, reading.short_term_lufs))
+        samples, start = batch.samples, batch.start
+        if self._rest is not None and self._rest.shape[0] == samples.shape[0]:
+            joined = self._rest_start + Fraction(self._rest.shape[1], batch.rate_hz)
+            if abs(joined - batch.start) < _WINDOW:
+                samples = np.concatenate([self._rest, samples], axis=1)
+                start = self._rest_start
+        step = int(batch.rate_hz * _WINDOW)
+        whole = samples.shape[1] // step * step
+        for at in range(0, whole, step):
+            begin = start + Fraction(at, batch.rate_hz)
+            yield from self._window(samples[:, at : at + step], begin)
+        self._rest = samples[:, whole:].copy()
+        self._rest_start = start + Fraction(whole, batch.rate_hz)
+        self._end = batch.end
+
+    def _window(self, window: NDArray[np.float32], start: Fraction) -> Iterator[Observation]:
+        recipe = self._recipe
+        span = TimeSpan(start, start + Fraction(window.shape[1], self._rate))
+        size = np.abs(window)
+        peak_dbfs = _decibel(float(size.max(initial=0.0)))
+        quiet = peak_dbfs if peak_dbfs <= recipe.silence_dbfs else None
+        yield from self._events(self._silence, span, quiet, "dBFS", "no sound above {:.0f} dBFS")
+        tops = _flat_tops(size >= recipe.clip_level, recipe.clip_run_samples)
+        clipped = float(tops) if tops >= recipe.clip_runs else None
+        yield from self._events(
+            self._clipping, span, clipped, "", "up to {:.0f} flat tops in a tenth of a second"
+        )
+        yield from self._channels(window, span, quiet is not None)  # noqa: FBT003 - see below
+
+    def _channels(
+        self,
+        window: NDArray[np.float32],
+        span: TimeSpan,
+        silent: bool,  # noqa: FBT001 - private
+    ) -> Iterator[Observation]:
+        if window.shape[0] < 2:  # noqa: PLR2004 - one channel cannot be lost against another
+            return
+        levels = [_decibel(float(np.sqrt(np.mean(np.square(row))))) for row in window]
+        for channel, level in enumerate(levels):
+            gap = max(levels) - level
+            stretch = self._lost.setdefault(
+                channel, _Stretch("channel_loss", self._recipe.channel_seconds)
+            )
+            lost = gap if gap >= self._recipe.channel_gap_db and not silent else None
+            note = f"channel {channel + 1} of {len(levels)} is {{:.0f}} dB below the loudest"
+            yield from self._events(stretch, span, lost, "dB", note)
+
+    def _events(
+        self, stretch: _Stretch, span: TimeSpan, score: float | None, unit: str, note: str
+    ) -> Iterator[Observation]:
+        for found, worst in stretch.step(span, score):
+            yield self._event(stretch.label, found, worst, unit, note.format(worst))
+
+    def end(self) -> Iterator[Observation]:
+        if self._first is None:
+            return
+        notes = {
+            "silence": ("dBFS", "no sound above {:.0f} dBFS"),
+            "clipping": ("", "up to {:.0f} flat tops in a tenth of a second"),
+            "channel_loss": ("dB", "a channel is {:.0f} dB below the loudest"),
+        }
+        for stretch in (self._silence, self._clipping, *self._lost.values()):
+            unit, note = notes[stretch.label]
+            for found, worst in stretch.close():
+                yield self._event(stretch.label, found, worst, unit, note.format(worst))
+        total = self._meter.total()
+        whole = TimeSpan(min(self._first, self._end), self._end)
+        if total is not None:
+            yield self._sample("integrated_lufs", whole, max(_FLOOR_LUFS, total.integrated_lufs))
+            yield self._sample("loudness_range_lu", whole, total.loudness_range_lu, "LU")
+            yield self._sample("true_peak_dbtp", whole, total.true_peak_dbtp, "dBTP")
+
+    def _sample(self, signal: str, span: TimeSpan, score: float, unit: str = "LUFS") -> Observation:
+        return Observation(
+            analyzer=self._recipe.name, signal=signal, span=span, score=round(score, 2), unit=unit
+        )
+
+    def _event(self, label: str, span: TimeSpan, score: float, unit: str, note: str) -> Observation:
+        return Observation(
+            analyzer=self._recipe.name,
+            signal=label,
+            label=label,
+            span=span,
+            score=round(score, 2),
+            unit=unit,
+            note=note,
+        )
+
+
+def _decibel(amplitude: float) -> float:
+    return float(20 * np.log10(max(amplitude, _FLOOR_RMS)))
+
+
+def _flat_tops(high: NDArray[np.bool_], run: int) -> int:
+    """Return how many runs of at least ``run`` high samples the loudest channel has."""
+    if not high.any():
+        return 0
+    padded = np.pad(high, ((0, 0), (1, 1))).astype(np.int8)
+    most = 0
+    for row in np.diff(padded, axis=1):
+        lengths = np.flatnonzero(row == -1) - np.flatnonzero(row == 1)
+        most = max(most, int((lengths >= run).sum()))
+    return most

@@ -1,0 +1,120 @@
+"""A warm process that forks one limited child per job.
+
+Importing FFmpeg and numpy takes a third of a second; a fork of a process that has them takes
+milliseconds. The server itself never touches a file: it only forks. Run by
+``reelcheck.media.guard``, never by hand.
+
+Each job is forked twice: the middle process waits for the worker and reports how it ended.
+"""
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from typing import Any, Final
+
+from reelcheck.errors import ReelcheckError
+from reelcheck.media.channel import Channel
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_MAX_JOB_BYTES: Final = 1 << 20
+_MAX_OPEN_FILES: Final = 256
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a worker for every job that arrives on ``control``, until it closes."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _die_with_parent()
+    for module in ("reelcheck.onepass", "av", "numpy"):
+        importlib.import_module(module)
+    gc.freeze()
+    while True:
+        body, descriptors, _, _ = socket.recv_fds(control, _MAX_JOB_BYTES, 2)
+        if not body:
+            return
+        if os.fork() == 0:
+            control.close()
+            _watch(json.loads(body), *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _watch(job: dict[str, Any], file: int, end: int) -> None:
+    """Fork the worker, wait for it, report how it ended, and leave."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _die_with_parent()
+    channel = Channel(socket.socket(fileno=end))
+    worker = os.fork()
+    if worker == 0:
+        _work(job, file, channel)
+    with contextlib.suppress(OSError):
+        channel.send({"kind": "started", "pid": worker})
+    _, status = os.waitpid(worker, 0)
+    with contextlib.suppress(OSError):
+        channel.send({"kind": "ended", "status": os.waitstatus_to_exitcode(status)})
+    os._exit(0)
+
+
+def _work(job: dict[str, Any], file: int, channel: Channel) -> None:
+    code = 1
+    try:
+        isolation = _confine(job["limits"])
+        channel.send({"kind": "isolation", "layers": isolation})
+        module, _, attribute = job["entry"].partition(":")
+        getattr(importlib.import_module(module), attribute)(job, file, channel)
+        code = 0
+    except MemoryError:
+        channel.send({"kind": "error", "code": "E_MEMORY", "message": "out of memory"})
+    except ReelcheckError as error:
+        channel.send(
+            {"kind": "error", "code": error.code, "message": str(error), "hint": error.hint}
+        )
+    except BaseException as error:  # noqa: BLE001 - the last line of defence: a typed outcome
+        channel.send(
+            {"kind": "error", "code": "E_INTERNAL", "message": f"{type(error).__name__}: {error}"}
+        )
+    finally:
+        os._exit(code)
+
+
+def _confine(limits: dict[str, Any]) -> dict[str, bool]:
+    """Take away what decoding does not need; return which layers hold."""
+    layers = {"process": True, "die_with_parent": _die_with_parent()}
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    space = int(limits["address_space_bytes"])
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_OPEN_FILES, _MAX_OPEN_FILES))
+    layers["rlimit"] = True
+    layers["no_new_privs"] = _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    os.environ.clear()
+    return layers
+
+
+def _die_with_parent() -> bool:
+    return _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> bool:
+    """Call Linux's ``prctl``; return False where there is none."""
+    try:
+        return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,127 @@
+"""Choose the picture that shows an event, and say which pictures nobody should see unasked."""
+
+import base64
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from reelcheck.verdict.report import (
+    SEVERITY_ORDER,
+    Event,
+    Evidence,
+    Report,
+    Signal,
+    microseconds,
+)
+from reelcheck.verdict.timeline import Timeline
+
+MAX_PICTURES: Final = 40
+"""About 400 KB of JPEG; ours."""
+REACH_US: Final = 1_000_000
+"""How far outside of an event a picture may lie; ours."""
+SENSITIVE_ANALYZERS: Final = frozenset({"nudity", "fights"})
+SENSITIVE_SCORE: Final = 0.3
+"""Of ``nudity.score``. Far below every limit, because a needless blur costs one click; ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Still:
+    """A picture in the form of a report."""
+
+    stream: int
+    at_us: int
+    jpeg_base64: str = field(repr=False)
+
+
+def stills_of(source: Timeline | Report) -> list[Still]:
+    """Return all pictures of a timeline, or those that a report kept."""
+    if isinstance(source, Timeline):
+        stills = {
+            Still(
+                stream=picture.stream,
+                at_us=microseconds(float(picture.at)),
+                jpeg_base64=base64.b64encode(picture.jpeg).decode("ascii"),
+            )
+            for picture in source.pictures
+        }
+    else:
+        stills = {
+            Still(
+                stream=event.stream,
+                at_us=microseconds(event.evidence.time_seconds),
+                jpeg_base64=event.evidence.jpeg_base64,
+            )
+            for event in source.events
+            if event.evidence
+        }
+    return sorted(stills)
+
+
+def with_evidence(
+    events: Sequence[Event], stills: Iterable[Still], *, report: Report
+) -> tuple[Event, ...]:
+    """Give the 40 strongest, then longest, events the picture that is nearest to their middle.
+
+    A picture inside the event comes first, else one at most a second away from it. ``report``
+    has the signals and failures that tell what may be sensitive.
+    """
+    by_stream: defaultdict[int, list[Still]] = defaultdict(list)
+    for still in stills:
+        by_stream[still.stream].append(still)
+    shy_us = _sensitive_stretches(events, report)
+    is_blind = any(failure.analyzer in SENSITIVE_ANALYZERS for failure in report.failures)
+    chosen: dict[int, Evidence] = {}
+    for position in sorted(range(len(events)), key=lambda position: _rank(events[position])):
+        event = events[position]
+        nearest = _nearest(event, by_stream[event.stream])
+        if nearest is not None and len(chosen) < MAX_PICTURES:
+            chosen[position] = Evidence(
+                time_seconds=nearest.at_us / 1e6,
+                jpeg_base64=nearest.jpeg_base64,
+                sensitive=is_blind
+                or event.analyzer in SENSITIVE_ANALYZERS
+                or any(start <= nearest.at_us < end for start, end in shy_us),
+            )
+    return tuple(
+        event.model_copy(update={"evidence": chosen.get(position)})
+        for position, event in enumerate(events)
+    )
+
+
+def _rank(event: Event) -> tuple[int, int]:
+    length_us = microseconds(event.end_seconds) - microseconds(event.start_seconds)
+    return -SEVERITY_ORDER.index(event.severity), -length_us
+
+
+def _nearest(event: Event, stills: Iterable[Still]) -> Still | None:
+    start_us, end_us = microseconds(event.start_seconds), microseconds(event.end_seconds)
+
+    def distance(still: Still) -> tuple[int, int]:
+        outside_us = max(start_us - still.at_us, still.at_us - end_us, 0)
+        return outside_us, abs(2 * still.at_us - start_us - end_us)
+
+    best = min(stills, key=distance, default=None)
+    return best if best is not None and distance(best)[0] <= REACH_US else None
+
+
+def _sensitive_stretches(events: Iterable[Event], report: Report) -> list[tuple[int, int]]:
+    """Return stretches of any stream: a picture of one may show what another was flagged for."""
+    stretches = [
+        (microseconds(event.start_seconds), microseconds(event.end_seconds))
+        for event in events
+        if event.analyzer in SENSITIVE_ANALYZERS
+    ]
+    for name, signal in report.signals.items():
+        if name.partition("@")[0] == "nudity.score":
+            stretches += _high(signal)
+    return stretches
+
+
+def _high(signal: Signal) -> list[tuple[int, int]]:
+    columns = zip(signal.times_seconds, signal.durations_seconds, signal.values, strict=True)
+    return [
+        (microseconds(start), microseconds(start) + microseconds(duration))
+        for start, duration, value in columns
+        if value >= SENSITIVE_SCORE
+    ]

@@ -1,0 +1,393 @@
+"""The report: everything that reelcheck says about one video, as plain JSON.
+
+Numbers are rounded to six decimals here and nowhere else (``Number``). Text that came from a
+file is kept as data; whoever shows it must escape it.
+"""
+
+import json
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from reelcheck.errors import ReportError
+from reelcheck.spans import CoverageState
+
+SCHEMA_VERSION: Final = "1.0"
+"""The part before the point changes when a reader of the old form would misread the new one."""
+
+DECIMALS: Final = 6
+"""Microseconds, far below the length of a frame; ours."""
+
+Severity = Literal["info", "warn", "fail"]
+Decision = Literal["PASS", "WARN", "INCONCLUSIVE", "FAIL"]
+Outcome = Literal["clear", "found", "waived", "not_checked"]
+
+SEVERITY_ORDER: Final[tuple[Severity, ...]] = ("info", "warn", "fail")
+"""From weak to strong."""
+DECISION_ORDER: Final[tuple[Decision, ...]] = ("PASS", "WARN", "INCONCLUSIVE", "FAIL")
+"""From weak to strong: a proven fault outweighs missing knowledge, and that outweighs a doubt."""
+
+
+def rounded(value: float) -> float:
+    """Return ``value`` as every report shows it: six decimals, and no negative zero."""
+    return round(value, DECIMALS) + 0.0
+
+
+def microseconds(seconds: float) -> int:
+    """Return a time of a report as a whole number, so that sums and comparisons are exact."""
+    return round(seconds * 10**DECIMALS)
+
+
+def escape_surrogates(text: object) -> object:
+    r"""Return text that UTF-8 can hold: half characters of file names become ``\udc80``."""
+    if isinstance(text, str):
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text
+
+
+Number = Annotated[float, AfterValidator(rounded)]
+Text = Annotated[str, BeforeValidator(escape_surrogates)]
+
+
+class _Part(BaseModel):
+    """A frozen part of a report that refuses unknown keys and numbers that are not finite."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class ColourReport(_Part):
+    """How the code values of a stream were read."""
+
+    matrix: Text
+    """One of bt601, bt709 and bt2020."""
+    transfer: Text
+    """One of sdr, pq and hlg."""
+    full_range: bool
+    bit_depth: int
+    assumed: bool
+    """True when the file says nothing and the matrix was chosen by picture height."""
+
+
+class VideoStream(_Part):
+    """What the container claims about one video stream, and what the gate found out."""
+
+    stream: int
+    """Index of the stream in its container."""
+    codec: Text
+    width_px: int
+    """As displayed: after rotation, before the sample aspect ratio."""
+    height_px: int
+    sample_aspect_ratio: Number
+    sample_aspect_ratio_exact: Text
+    """As a fraction, such as 1/1."""
+    rotation_degrees: int
+    """Clockwise turn that was applied to show the picture upright."""
+    pixel_format: Text
+    colour: ColourReport
+    rate_fps_from_header: Number | None
+    rate_fps_from_header_exact: Text | None
+    """As a fraction, such as 30000/1001."""
+    duration_seconds_from_header: Number | None
+    frames_from_header: int | None
+    interlaced_from_header: bool
+    key_frames_only: bool
+    """True when frames between key frames were never decoded."""
+
+
+class AudioStream(_Part):
+    """What the container claims about one audio stream."""
+
+    stream: int
+    """Index of the stream in its container."""
+    codec: Text
+    rate_hz: int
+    channels: int
+    layout: Text
+    duration_seconds_from_header: Number | None
+
+
+class Video(_Part):
+    """The file that was looked at, and how."""
+
+    name: Text
+    """Base name as given; for showing, never for opening."""
+    path: Text
+    """Path as given."""
+    size_bytes: int
+    sha256: Text
+    """Of the whole file; empty when it could not be read to the end."""
+    container: Text
+    duration_seconds_from_header: Number | None
+    start_seconds: Number
+    """Presentation time of the container at which second 0 of this report lies."""
+    metadata: dict[Text, Text]
+    """Tags of the container. Hostile text: escape wherever it is shown."""
+    video_streams: tuple[VideoStream, ...]
+    audio_streams: tuple[AudioStream, ...]
+    profile: Text
+    """One of fast, balanced and accurate."""
+    analyzers: tuple[Text, ...]
+    """Names of the analyzers that were asked to run, sorted; those that broke stand in failures."""
+
+
+class Span(_Part):
+    """A half-open stretch of presentation time of one stream, in seconds from the start."""
+
+    start_seconds: Number
+    end_seconds: Number
+    stream: int = 0
+    """Index of the stream in its container."""
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end_seconds < self.start_seconds:
+            message = (
+                f"a span must not end before it starts, got {self.start_seconds} to "
+                f"{self.end_seconds}"
+            )
+            raise ValueError(message)
+        return self
+
+
+class CoverageStretch(Span):
+    """What happened to one stretch of one video stream."""
+
+    state: CoverageState
+    cause: Text
+    """Why it was not fully decoded, as code and words; empty for decoded."""
+
+
+class CoverageReport(_Part):
+    """Which stretches were decoded, sampled, skipped or damaged, and why."""
+
+    decoded_ratio: Number
+    """Decoded share of the duration, of the worst video stream, 0 to 1."""
+    duration_seconds: Number
+    """What should have been seen: the longest of what the streams hold or claim."""
+    spans: tuple[CoverageStretch, ...]
+    frames_decoded: int
+    frames_declared: int | None
+    """What the container claims; null when it claims nothing."""
+    warnings: tuple[Text, ...]
+    """Code and words, sorted."""
+
+
+class Reason(_Part):
+    """One thing that speaks about the decision."""
+
+    code: Text
+    """An event as analyzer.label, or a code such as COVERAGE_GAP, W_PARTIAL or E_TIMEOUT."""
+    leads_to: Decision
+    """What the decision would be if this were the only reason."""
+    text: Text
+    """One sentence for a person."""
+    spans: tuple[Span, ...] = ()
+    """The first 20 stretches it is about."""
+
+
+class Check(_Part):
+    """One rule of the policy, and what came of it."""
+
+    code: Text
+    """The event it speaks about, as analyzer.label."""
+    severity: Severity
+    """What a finding means."""
+    outcome: Outcome
+    limit: Text
+    """The numbers of the rule."""
+    why: Text
+    """The standard or the source of the numbers."""
+
+
+class Verdict(_Part):
+    """The decision, and what led to it."""
+
+    decision: Decision
+    policy: Text
+    """Name of the policy."""
+    reasons: tuple[Reason, ...]
+    """Those that decide come first."""
+    checks: tuple[Check, ...]
+    """Every rule of the policy, in its order."""
+
+
+class Place(_Part):
+    """A box in the upright picture, as ratios of its width and height."""
+
+    x: Number
+    y: Number
+    width: Number
+    height: Number
+
+
+class Evidence(_Part):
+    """A picture of the moment."""
+
+    time_seconds: Number
+    jpeg_base64: str
+    sensitive: bool
+    """True when it may show what nobody should see unasked: blur it until a person asks."""
+
+
+class Event(_Part):
+    """One finding on one stretch of time."""
+
+    analyzer: Text
+    label: Text
+    start_seconds: Number
+    end_seconds: Number
+    score: Number
+    """In unit; what it measures stands in the documentation of the analyzer."""
+    unit: Text = ""
+    severity: Severity
+    stream: int
+    """Index of the stream in its container."""
+    origin: Literal["observed", "judged"]
+    """Found by an analyzer, or made by the policy from a signal."""
+    place: Place | None = None
+    note: Text = ""
+    """One sentence for a person: numbers and rule behind it."""
+    waived: Text | None = None
+    """Why the policy lets it pass although a rule speaks against it."""
+    evidence: Evidence | None = None
+
+    @property
+    def code(self) -> str:
+        """Its name in policies and reasons."""
+        return f"{self.analyzer}.{self.label}"
+
+
+class Signal(_Part):
+    """One curve: sample i stands for ``times_seconds[i]`` and the ``durations_seconds[i]`` after.
+
+    Its name is analyzer.signal, with a suffix such as @2 for every stream but the first video and
+    the first audio stream.
+    """
+
+    unit: Text
+    stream: int
+    """Index of the stream in its container."""
+    times_seconds: tuple[Number, ...]
+    durations_seconds: tuple[Annotated[Number, Field(ge=0)], ...]
+    values: tuple[Number, ...]
+
+    @model_validator(mode="after")
+    def _columns_are_equally_long(self) -> Self:
+        lengths = [len(self.times_seconds), len(self.durations_seconds), len(self.values)]
+        if len(set(lengths)) > 1:
+            message = f"need one time, one duration and one value per sample, got {lengths}"
+            raise ValueError(message)
+        return self
+
+
+class Worst(_Part):
+    """The worst moment."""
+
+    start_seconds: Number
+    score: Number
+
+
+class Quality(_Part):
+    """How good the whole video looks to people."""
+
+    score: Number
+    scale: tuple[Number, Number]
+    """Lowest and highest possible score."""
+    interval: tuple[Number, Number]
+    """Low and high end of the 95 % interval of the score."""
+    worst_5_percent: Number
+    """Mean score of the worst twentieth of the time."""
+    worst: Worst
+    causes: tuple[Text, ...]
+    """Likely causes, the strongest first."""
+
+
+class ModelReport(_Part):
+    """A model that took part in the pass."""
+
+    name: Text
+    version: Text
+    sha256: Text
+    licence: Text
+
+
+class FailureReport(_Part):
+    """Something that stopped, so that the report knows less than it should."""
+
+    code: Text
+    """A code such as E_TIMEOUT."""
+    message: Text
+    analyzer: Text
+    """Name of the analyzer that broke; empty when the pass itself was hit."""
+    at_seconds: Number | None
+
+
+class Report(_Part):
+    """Everything that reelcheck says about one video."""
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    reelcheck_version: Text
+    video: Video
+    coverage: CoverageReport
+    verdict: Verdict
+    events: tuple[Event, ...]
+    """In order of time."""
+    signals: dict[Text, Signal]
+    quality: Quality | None
+    """Null when no quality model took part."""
+    models: tuple[ModelReport, ...]
+    isolation: dict[Text, bool]
+    """Which layers of isolation held the decoder process."""
+    failures: tuple[FailureReport, ...]
+    timings: dict[Text, Number]
+    """Seconds; the only part that may differ between two runs."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the published JSON Schema (draft 2020-12) of ``Report``."""
+    schema = Report.model_json_schema(mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"reelcheck-report-{SCHEMA_VERSION}",
+    } | schema
+
+
+def canonical_json(report: Report, *, timings: Literal["keep", "drop"]) -> bytes:
+    """Return the same bytes for the same content: sorted keys, no spaces, UTF-8.
+
+    With ``timings="drop"`` the timings are empty, so that two runs can be compared.
+    """
+    content = report.model_dump(mode="python")
+    if timings == "drop":
+        content["timings"] = {}
+    text = json.dumps(
+        content, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":")
+    )
+    return text.encode("utf-8")
+
+
+def parse_report(data: bytes | str) -> Report:
+    """Read a report back from its JSON.
+
+    Raises:
+        ReportError: it is no JSON, or no report of this schema version.
+    """
+    try:
+        return Report.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise ReportError(
+            f"not a reelcheck report of schema {SCHEMA_VERSION}: {where!r}: {first['msg']}",
+            hint="reelcheck schema prints what a report looks like",
+        ) from error
