@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 from reelcheck.frames import AudioInfo, Colour, MediaInfo, VideoInfo
 from reelcheck.spans import Box, CoverageSpan, CoverageState, Observation, TimeSpan
@@ -17,14 +18,17 @@ def span(start: float | Fraction, end: float | Fraction) -> TimeSpan:
     return TimeSpan(Fraction(start), Fraction(end))
 
 
-def event(code: str, start: float | Fraction, end: float | Fraction, **more: object) -> Observation:
+def event(
+    code: str,
+    start: float | Fraction,
+    end: float | Fraction,
+    *,
+    score: float = 1.0,
+    **more: Any,  # noqa: ANN401 - any further field of an observation
+) -> Observation:
     analyzer, _, label = code.partition(".")
-    values: dict[str, object] = {"score": 1.0, "signal": label} | more
     return Observation(
-        analyzer=analyzer,
-        label=label,
-        span=span(start, end),
-        **values,  # type: ignore[arg-type] - tests may give any field
+        analyzer=analyzer, signal=label, label=label, span=span(start, end), score=score, **more
     )
 
 

@@ -13,19 +13,20 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final
 
-from reelcheck.analyzers.base import AudioAnalyzer, Listen, VideoAnalyzer, Watch
-from reelcheck.errors import VideoError
+from reelcheck.analyzers.base import AudioAnalyzer, Listen, ModelUser, VideoAnalyzer, Watch
+from reelcheck.errors import ReelcheckError, VideoError
 from reelcheck.frames import AudioBatch, FrameBatch, FrameNeeds
 from reelcheck.media.account import Account
 from reelcheck.media.audio import AudioDecoder, describe
 from reelcheck.media.channel import Channel
-from reelcheck.media.coverage import settle
+from reelcheck.media.coverage import Pass, settle
 from reelcheck.media.decode import StreamDecoder, TimedFrame, packets
 from reelcheck.media.describe import describe_video, origin_of
 from reelcheck.media.pictures import PictureMaker
 from reelcheck.media.source import Source
 from reelcheck.media.views import Views
 from reelcheck.media.wire import pack_account, pack_audio, pack_observation, pack_video
+from reelcheck.models.card import load_card
 from reelcheck.registry import ANALYZERS
 from reelcheck.settings import Limits, Profile, limits_from
 from reelcheck.spans import Observation
@@ -35,6 +36,21 @@ _PROGRESS_SECONDS: Final = 0.2
 _AUDIO_BLOCK_SECONDS: Final = Fraction(1)
 
 Give = Callable[[Any], Iterable[Observation]]
+
+
+def tell_failure(channel: Channel, analyzer: str, error: Exception, *, at_seconds: float) -> None:
+    """Tell the parent that an analyzer broke; the verdict can then not be PASS."""
+    named = isinstance(error, ReelcheckError)
+    code = error.code if isinstance(error, ReelcheckError) else "E_ANALYZER"
+    channel.send(
+        {
+            "kind": "failure",
+            "code": "E_MEMORY" if isinstance(error, MemoryError) else code,
+            "message": str(error) if named else f"{type(error).__name__}: {error}",
+            "analyzer": analyzer,
+            "at_seconds": at_seconds,
+        }
+    )
 
 
 class _Worker(threading.Thread):
@@ -74,15 +90,7 @@ class _Worker(threading.Thread):
             found = list(self._ask(batch))
             self._send(found)
         except Exception as error:  # noqa: BLE001 - a stranger's analyzer may raise anything
-            self._channel.send(
-                {
-                    "kind": "failure",
-                    "code": "E_MEMORY" if isinstance(error, MemoryError) else "E_ANALYZER",
-                    "message": f"{type(error).__name__}: {error}",
-                    "analyzer": self._analyzer,
-                    "at_seconds": self._at_seconds,
-                }
-            )
+            tell_failure(self._channel, self._analyzer, error, at_seconds=self._at_seconds)
             return False
         return True
 
@@ -121,7 +129,12 @@ class _VideoPass:
         self._origin = origin
         wishes: dict[FrameNeeds, list[Callable[[FrameBatch], None]]] = {}
         for recipe in self._recipes:
-            worker = _Worker(recipe.name, info.stream, recipe.watch(info), self._channel)
+            try:
+                watch = recipe.watch(info)
+            except Exception as error:  # noqa: BLE001 - a stranger's analyzer may raise anything
+                tell_failure(self._channel, recipe.name, error, at_seconds=0.0)
+                continue
+            worker = _Worker(recipe.name, info.stream, watch, self._channel)
             self._workers.append(worker)
             for needs in recipe.needs:
                 wishes.setdefault(needs, []).append(worker.put)
@@ -175,6 +188,7 @@ class _Pass:
         self._fast = job["profile"] == Profile.FAST
         recipes = [ANALYZERS.load(name)() for name in job["analyzers"]]
         video_recipes = [recipe for recipe in recipes if isinstance(recipe, VideoAnalyzer)]
+        self._name_models(recipes)
         self._origin = origin_of(source)
         self._videos = {
             stream.index: _VideoPass(
@@ -194,6 +208,18 @@ class _Pass:
         )
         self._told = 0.0
         self._frames = 0
+
+    def _name_models(self, recipes: Sequence[object]) -> None:
+        names = {name for r in recipes if isinstance(r, ModelUser) for name in r.models}
+        for name in sorted(names):
+            card = load_card(name)
+            use = {
+                "name": card.name,
+                "version": card.version,
+                "sha256": card.sha256,
+                "licence": card.licence,
+            }
+            self._channel.send({"kind": "model", "use": use})
 
     def _start_sound(
         self, recipes: Sequence[AudioAnalyzer]
@@ -231,7 +257,6 @@ class _Pass:
         for workers in self._listeners.values():
             for worker in workers:
                 worker.finish()
-        decoders = [video.decoder for video in self._videos.values()]
         if not any(video.started for video in self._videos.values()):
             raise VideoError(
                 "not one frame could be decoded",
@@ -239,12 +264,14 @@ class _Pass:
                 hint=self._source.claims.structure.cut or self._source.claims.structure.broken,
             )
         return settle(
-            self._source,
-            decoders,
-            list(self._sounds.values()),
-            origin=self._origin,
-            stopped=stopped,
-            limits=self._limits,
+            Pass(
+                source=self._source,
+                decoders=[video.decoder for video in self._videos.values()],
+                sounds=list(self._sounds.values()),
+                origin=self._origin,
+                stopped=stopped,
+                limits=self._limits,
+            )
         )
 
     def _feed(self, packet: Any) -> None:  # noqa: ANN401 - PyAV's packets of any stream

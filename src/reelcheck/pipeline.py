@@ -54,7 +54,7 @@ class Progress:
 def analyze(  # noqa: PLR0913 - the public door: every setting is a keyword with a default
     path: str | os.PathLike[str],
     *,
-    policy: str | os.PathLike[str] | Policy = "default",
+    policy: str | Path | Policy = "default",
     profile: str = Profile.BALANCED,
     only: Sequence[str] = (),
     limits: Limits | None = None,
@@ -101,7 +101,7 @@ def watch(
     """
     limits = limits or Limits()
     names = choose_analyzers(only, profile)
-    started, cpu = time.monotonic(), _children_cpu()
+    started = time.monotonic()
     fd, identity = guard.open_video(path, limits=limits)
     try:
         job = {
@@ -133,7 +133,8 @@ def watch(
         analyzers=tuple(names),
         timings={
             "wall_seconds": round(time.monotonic() - started, 3),
-            "child_cpu_seconds": round(_children_cpu() - cpu, 3),
+            "decoder_cpu_seconds": round(seen.cpu_seconds, 3),
+            "decoder_peak_mib": round(seen.peak_mib, 1),
         },
     )
 
@@ -178,6 +179,8 @@ class _Seen:
     account: Account | None = None
     reached: float = 0.0
     frames: int = 0
+    cpu_seconds: float = 0.0
+    peak_mib: float = 0.0
     error: VideoError | None = None
 
     @property
@@ -236,6 +239,10 @@ class _Seen:
 
     def _on_account(self, message: Mapping[str, Any]) -> None:
         self.account = unpack_account(message)
+
+    def _on_ended(self, message: Mapping[str, Any]) -> None:
+        self.cpu_seconds = message["cpu_seconds"]
+        self.peak_mib = message["peak_resident_bytes"] / (1 << 20)
 
     def _on_error(self, message: Mapping[str, Any]) -> None:
         self.error = VideoError(
@@ -332,8 +339,3 @@ def _sha256(fd: int) -> str:
         digest.update(block)
         at += len(block)
     return digest.hexdigest()
-
-
-def _children_cpu() -> float:
-    times = os.times()
-    return times.children_user + times.children_system

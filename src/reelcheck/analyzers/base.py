@@ -38,6 +38,16 @@ class Listen(Protocol):
 
 
 @runtime_checkable
+class ModelUser(Protocol):
+    """A recipe that runs models; the report names each with version, hash and licence."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names in the catalogue of ``reelcheck.models``."""
+        ...
+
+
+@runtime_checkable
 class VideoAnalyzer(Protocol):
     """A recipe for watching video streams. Immutable: one instance serves many at once."""
 

@@ -134,7 +134,7 @@ class _LoudnessListen:
         yield from self._events(
             self._clipping, span, clipped, "", "up to {:.0f} flat tops in a tenth of a second"
         )
-        yield from self._channels(window, span, quiet is not None)  # noqa: FBT003 - see below
+        yield from self._channels(window, span, quiet is not None)
 
     def _channels(
         self,

@@ -1,155 +1,151 @@
 """The final account of one file: what should have been there, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
+
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
 
 from reelcheck.media.account import Account
 from reelcheck.media.audio import AudioDecoder
 from reelcheck.media.decode import StreamDecoder
 from reelcheck.media.source import Source
 from reelcheck.settings import Limits
-from reelcheck.spans import CoverageSpan, TimeSpan, subtract
+from reelcheck.spans import CoverageSpan, CoverageState, TimeSpan, subtract
 
 _END_TOLERANCE_FRAMES: Final = Fraction(3, 2)
 """Reference table "bad inputs", section 2: the last frame may end this early."""
 _ROUNDING: Final = Fraction(1, 500)
 """Matroska rounds times to a millisecond, at both ends of a frame."""
+_LATE_START: Final = Fraction(1, 2)
+"""Ours: sound may lead the first picture by this much without anybody missing a picture."""
 
 
-def settle(
-    source: Source,
-    decoders: Sequence[StreamDecoder],
-    sounds: Sequence[AudioDecoder],
-    *,
-    origin: Fraction,
-    stopped: str,
-    limits: Limits,
-) -> Account:
-    """Return the account of a pass that is over.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """A pass that is over: all decoders are flushed."""
 
-    Args:
-        source: The file.
-        decoders: Of every video stream, flushed.
-        sounds: Of every audio stream, flushed.
-        origin: Container time at which our second 0 lies.
-        stopped: ``CODE: words`` when the pass ended early, else empty.
-        limits: Claims beyond them are not believed.
-    """
-    warnings = list(source.claims.warnings)
-    ends = {decoder.stream.index: _last_end(decoder, origin) for decoder in decoders}
-    sound_end = max((sound.end for sound in sounds if sound.end), default=Fraction(0))
-    claim, disbelief = _claimed_end(source, origin, limits)
-    warnings += disbelief
-    duration = max([*ends.values(), sound_end, *([claim] if claim else [])])
+    source: Source
+    decoders: Sequence[StreamDecoder]
+    sounds: Sequence[AudioDecoder]
+    origin: Fraction
+    """Container time at which our second 0 lies."""
+    stopped: str
+    """``CODE: words`` when the pass ended early, else empty."""
+    limits: Limits
+    """Claims beyond them are not believed."""
+
+
+def settle(over: Pass) -> Account:
+    """Return the account of a pass."""
+    claim, disbelief = _claimed_end(over)
+    sound_end = max((sound.end for sound in over.sounds if sound.end), default=Fraction(0))
+    ends = [_last_end(decoder, over.origin) for decoder in over.decoders]
+    duration = max([*ends, sound_end, claim or Fraction(0)])
     spans = list[CoverageSpan]()
-    for decoder in decoders:
-        whole = TimeSpan(Fraction(0), max(duration, Fraction(0)))
-        spans += _stream_spans(source, decoder, whole, ends, sound_end, origin, stopped)
+    for decoder in over.decoders:
+        spans += _stream_spans(over, decoder, TimeSpan(Fraction(0), duration), sound_end)
+    declared = _declared(over.decoders)
+    warnings = [*over.source.claims.warnings, *disbelief, *_file_warnings(over, spans)]
+    for decoder in over.decoders:
         warnings += _stream_warnings(decoder)
-    warnings += _sound_warnings(sounds)
-    if any(span.cause.startswith("W_PARTIAL") for span in spans) or stopped:
-        warnings.append("W_PARTIAL: the file was not seen to its stated end")
-    structure = source.claims.structure
-    if structure.cut:
-        warnings.append(f"W_PARTIAL: {structure.cut}")
-    if structure.broken:
-        warnings.append(f"W_DECODE_ERRORS: {structure.broken}")
-    if source.claims.container.elementary:
-        warnings.append("W_PARTIAL: a bare stream has no end mark, so nothing proves it whole")
-    declared = _declared(decoders)
-    delivered = sum(decoder.ledger.shown for decoder in decoders)
-    if declared is not None and not decoders[0].key_frames_only:
-        warnings += _count_warnings(declared, decoders)
+    warnings += _sound_warnings(over.sounds)
+    if declared is not None and not over.decoders[0].key_frames_only:
+        warnings += _count_warnings(declared, over.decoders)
     return Account(
         duration=duration,
-        decoded_ratio=_ratio(spans, duration, [d.stream.index for d in decoders]),
+        decoded_ratio=_ratio(spans, duration, [d.stream.index for d in over.decoders]),
         spans=tuple(spans),
-        frames_decoded=delivered,
+        frames_decoded=sum(decoder.ledger.shown for decoder in over.decoders),
         frames_declared=declared,
         warnings=tuple(sorted(set(warnings))),
     )
+
+
+def _file_warnings(over: Pass, spans: Sequence[CoverageSpan]) -> list[str]:
+    structure = over.source.claims.structure
+    early = any(span.cause.startswith("W_PARTIAL") for span in spans) or bool(over.stopped)
+    bare = over.source.claims.container.elementary
+    facts = (
+        (early, "W_PARTIAL: the file was not seen to its stated end"),
+        (structure.cut, f"W_PARTIAL: {structure.cut}"),
+        (structure.broken, f"W_DECODE_ERRORS: {structure.broken}"),
+        (bare, "W_PARTIAL: a bare stream has no end mark, so nothing proves it whole"),
+    )
+    return [text for holds, text in facts if holds]
 
 
 def _last_end(decoder: StreamDecoder, origin: Fraction) -> Fraction:
     return max(Fraction(0), decoder.end_tick * decoder.clock.time_base - origin)
 
 
-def _claimed_end(
-    source: Source, origin: Fraction, limits: Limits
-) -> tuple[Fraction | None, list[str]]:
+def _claimed_end(over: Pass) -> tuple[Fraction | None, list[str]]:
     """Return the end that the header claims, unless it is beyond belief."""
-    ends = []
-    for stream in (*source.video, *source.audio):
-        if stream.duration and stream.time_base:
-            start = (stream.start_time or 0) * stream.time_base
-            ends.append(start + stream.duration * stream.time_base - origin)
+    source = over.source
+    claims = [_own_end(stream, over.origin) for stream in (*source.video, *source.audio)]
+    ends = [end for end in claims if end is not None]
     if not ends and source.claims.duration is not None:
         micros = source.container.start_time
-        start = Fraction(micros, 1_000_000) if micros is not None else origin
-        ends.append(start + source.claims.duration - origin)
-    if not ends:
-        return None, []
-    claim = max(ends)
-    if claim > limits.duration_seconds:
+        start = over.origin if micros is None else Fraction(micros, 1_000_000)
+        ends.append(start + source.claims.duration - over.origin)
+    claim = max(ends, default=None)
+    if claim is not None and claim > over.limits.duration_seconds:
         return None, [f"W_HEADER_DISAGREES: the header claims {float(claim):.3g} s"]
     return claim, []
 
 
-def _stream_spans(  # noqa: PLR0913 - all of these make one stream's account
-    source: Source,
-    decoder: StreamDecoder,
-    whole: TimeSpan,
-    ends: Mapping[int, Fraction],
-    sound_end: Fraction,
-    origin: Fraction,
-    stopped: str,
+def _own_end(stream: VideoStream | AudioStream, origin: Fraction) -> Fraction | None:
+    if not stream.duration or not stream.time_base:
+        return None
+    return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - origin
+
+
+def _stream_spans(
+    over: Pass, decoder: StreamDecoder, whole: TimeSpan, sound_end: Fraction
 ) -> list[CoverageSpan]:
-    index = decoder.stream.index
-    start = min(whole.end, max(Fraction(0), decoder.start_tick * decoder.clock.time_base - origin))
-    end = min(whole.end, ends[index])
-    spans = decoder.ledger.spans(origin, TimeSpan(start, max(start, end)), index)
+    """Return spans that tile ``whole`` for one stream: before, inside and after its frames."""
+    time_base = decoder.clock.time_base
+    start = max(Fraction(0), decoder.start_tick * time_base - over.origin)
+    start = min(start, whole.end)
+    end = max(start, min(whole.end, _last_end(decoder, over.origin)))
+    inside = decoder.ledger.spans(over.origin, TimeSpan(start, end), decoder.stream.index)
     if decoder.key_frames_only:
-        spans = [_as_sampled(span) for span in spans]
-    spans += _missing(
-        TimeSpan(Fraction(0), start), decoder, "W_PARTIAL: no picture yet", allowed=Fraction(1, 2)
+        inside = [_as_sampled(span) for span in inside]
+    before = _outside(
+        TimeSpan(Fraction(0), start), decoder, "W_PARTIAL: no picture yet", _LATE_START
     )
-    usual = decoder.clock.usual_ticks * decoder.clock.time_base
-    tolerance = usual * _END_TOLERANCE_FRAMES + _ROUNDING
-    if decoder.key_frames_only:
-        tolerance = max(tolerance, 2 * usual)
-    own = _own_end(decoder, origin) or (None if source.claims.structure.cut else sound_end)
-    tail = TimeSpan(max(start, end), whole.end)
-    if stopped:
-        spans += _missing(tail, decoder, stopped, allowed=Fraction(0))
-    elif own is not None and own <= end + tolerance:
-        spans += [
-            CoverageSpan(
-                span=part, state="decoded", cause="no picture here, only sound", stream=index
-            )
-            for part in ([tail] if tail.seconds > tolerance else [])
-        ]
-        spans += _missing(tail, decoder, "", allowed=tolerance) if tail.seconds <= tolerance else []
-    else:
-        spans += _missing(tail, decoder, "W_PARTIAL: the video ends early", allowed=tolerance)
-    return sorted(spans, key=lambda item: item.span)
+    after = _outside(TimeSpan(end, whole.end), decoder, *_tail(over, decoder, end, sound_end))
+    return [*before, *inside, *after]
 
 
-def _missing(
-    span: TimeSpan, decoder: StreamDecoder, cause: str, *, allowed: Fraction
+def _tail(
+    over: Pass, decoder: StreamDecoder, end: Fraction, sound_end: Fraction
+) -> tuple[str, Fraction | None]:
+    """Return what follows the last frame: its cause, and how much is no loss (``None``: all)."""
+    frame = decoder.clock.usual_ticks * decoder.clock.time_base
+    tolerance = frame * _END_TOLERANCE_FRAMES + _ROUNDING
+    if over.stopped:
+        return over.stopped, Fraction(0)
+    own = _own_end(decoder.stream, over.origin)
+    if own is None and not over.source.claims.structure.cut:
+        own = sound_end and min(sound_end, end)
+    if own and own <= end + tolerance:
+        return "no picture here, only sound", None
+    return "W_PARTIAL: the video ends early", tolerance
+
+
+def _outside(
+    span: TimeSpan, decoder: StreamDecoder, cause: str, allowed: Fraction | None
 ) -> list[CoverageSpan]:
     """Return ``span`` as damaged when it is longer than ``allowed``, else as seen."""
     if not span.seconds:
         return []
-    bad = span.seconds > allowed
-    return [
-        CoverageSpan(
-            span=span,
-            state="damaged" if bad else "decoded",
-            cause=cause if bad else "",
-            stream=decoder.stream.index,
-        )
-    ]
+    bad = allowed is not None and span.seconds > allowed
+    shown = cause if bad or allowed is None else ""
+    state: CoverageState = "damaged" if bad else "decoded"
+    return [CoverageSpan(span=span, state=state, cause=shown, stream=decoder.stream.index)]
 
 
 def _as_sampled(span: CoverageSpan) -> CoverageSpan:
@@ -157,13 +153,6 @@ def _as_sampled(span: CoverageSpan) -> CoverageSpan:
         return span
     cause = "fast profile: only key frames were looked at"
     return CoverageSpan(span=span.span, state="sampled", cause=cause, stream=span.stream)
-
-
-def _own_end(decoder: StreamDecoder, origin: Fraction) -> Fraction | None:
-    stream = decoder.stream
-    if not stream.duration or not stream.time_base:
-        return None
-    return ((stream.start_time or 0) + stream.duration) * stream.time_base - origin
 
 
 def _declared(decoders: Sequence[StreamDecoder]) -> int | None:

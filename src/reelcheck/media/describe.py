@@ -1,10 +1,13 @@
 """What a stream is, once its first frame has been seen."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
+from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from reelcheck.frames import VideoInfo
 from reelcheck.media.decode import StreamDecoder
@@ -29,9 +32,9 @@ def origin_of(source: Source) -> Fraction:
     return sound if sound < picture - _SAME_START else picture
 
 
-def _starts(streams: tuple[object, ...]) -> list[Fraction]:
+def _starts(streams: Sequence[VideoStream | AudioStream]) -> list[Fraction]:
     return [
-        stream.start_time * stream.time_base
+        stream.start_time * Fraction(stream.time_base)
         for stream in streams
         if stream.start_time is not None and stream.time_base
     ]

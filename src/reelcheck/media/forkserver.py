@@ -57,9 +57,16 @@ def _watch(job: dict[str, Any], file: int, end: int) -> None:
         _work(job, file, channel)
     with contextlib.suppress(OSError):
         channel.send({"kind": "started", "pid": worker})
-    _, status = os.waitpid(worker, 0)
+    _, status, usage = os.wait4(worker, 0)
     with contextlib.suppress(OSError):
-        channel.send({"kind": "ended", "status": os.waitstatus_to_exitcode(status)})
+        channel.send(
+            {
+                "kind": "ended",
+                "status": os.waitstatus_to_exitcode(status),
+                "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                "peak_resident_bytes": usage.ru_maxrss * 1024,
+            }
+        )
     os._exit(0)
 
 

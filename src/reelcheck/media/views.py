@@ -34,6 +34,15 @@ _SWSCALE_MATRIX: Final = {
     Matrix.BT2020: Colorspace.BT2020,
 }
 
+_SCALER: Final = (
+    Interpolation.BILINEAR
+    | Interpolation.ACCURATE_RND
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+)
+"""Triangle filter over the whole footprint, like Pillow's BILINEAR; the flags halve the
+difference to converting at full size first."""
+
 Sink = Callable[[FrameBatch], None]
 
 
@@ -190,7 +199,7 @@ class Views:
             format="rgb48le" if hdr else "rgb24",
             src_colorspace=_SWSCALE_MATRIX[self._colour.matrix],
             src_color_range=ColorRange.JPEG if self._colour.full_range else ColorRange.MPEG,
-            interpolation=Interpolation.BILINEAR,
+            interpolation=_SCALER,
             threads=1,
         ).to_ndarray()
         if hdr:

@@ -26,8 +26,8 @@ from reelcheck.verdict.report import (
     Verdict,
     Video,
     VideoStream,
-    rounded,
 )
+from reelcheck.verdict.rounding import rounded
 from reelcheck.verdict.timeline import Coverage, Timeline
 
 

@@ -6,14 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from reelcheck.verdict.report import (
-    SEVERITY_ORDER,
-    Event,
-    Evidence,
-    Report,
-    Signal,
-    microseconds,
-)
+from reelcheck.verdict.report import SEVERITY_ORDER, Event, Evidence, Report, Signal
+from reelcheck.verdict.rounding import microseconds, seconds
 from reelcheck.verdict.timeline import Timeline
 
 MAX_PICTURES: Final = 40
@@ -77,7 +71,7 @@ def with_evidence(
         nearest = _nearest(event, by_stream[event.stream])
         if nearest is not None and len(chosen) < MAX_PICTURES:
             chosen[position] = Evidence(
-                time_seconds=nearest.at_us / 1e6,
+                time_seconds=seconds(nearest.at_us),
                 jpeg_base64=nearest.jpeg_base64,
                 sensitive=is_blind
                 or event.analyzer in SENSITIVE_ANALYZERS

@@ -8,7 +8,8 @@ from typing import Final
 
 from reelcheck.verdict.hysteresis import Run, Sample, runs_of, samples_of, samples_on
 from reelcheck.verdict.policy import EventRule, Policy, SignalRule, Waiver
-from reelcheck.verdict.report import SEVERITY_ORDER, Event, Severity, Signal, microseconds
+from reelcheck.verdict.report import SEVERITY_ORDER, Event, Severity, Signal
+from reelcheck.verdict.rounding import microseconds, seconds
 
 _MINUTE_US: Final = 60_000_000
 
@@ -90,8 +91,8 @@ def _judged(run: Run, rule: SignalRule, signal: Signal) -> Event:
     return Event(
         analyzer=rule.signal.partition(".")[0],
         label=rule.label,
-        start_seconds=run.start_us / 1e6,
-        end_seconds=run.end_us / 1e6,
+        start_seconds=seconds(run.start_us),
+        end_seconds=seconds(run.end_us),
         score=run.extreme,
         unit=signal.unit,
         severity=rule.severity,

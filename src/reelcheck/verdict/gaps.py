@@ -13,8 +13,8 @@ from reelcheck.verdict.report import (
     Reason,
     Report,
     Span,
-    microseconds,
 )
+from reelcheck.verdict.rounding import microseconds, seconds
 
 GAP_WARNINGS: Final = ("W_PARTIAL", "W_DECODE_ERRORS", "W_CORRUPT_FRAMES")
 """Warnings that mean that something was lost, even where no stretch of time can be named."""
@@ -105,10 +105,11 @@ def amount(spans: Iterable[Span]) -> str:
     total_us = sum(
         microseconds(span.end_seconds) - microseconds(span.start_seconds) for span in listed
     )
+    total = f"{seconds(total_us):.3f} s"
     first = min(span.start_seconds for span in listed)
     if len(listed) == 1:
-        return f"{total_us / 1e6:.3f} s from {first:.3f} s on"
-    return f"{len(listed)} times, {total_us / 1e6:.3f} s in all, first at {first:.3f} s"
+        return f"{total} from {first:.3f} s on"
+    return f"{len(listed)} times, {total} in all, first at {first:.3f} s"
 
 
 def _is_seen_in_part(coverage: CoverageReport, policy: Policy) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reelcheck.verdict.policy import SignalRule
-from reelcheck.verdict.report import Signal, microseconds
+from reelcheck.verdict.report import Signal
+from reelcheck.verdict.rounding import microseconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,8 +127,12 @@ def _finding_reason(group: Sequence[Finding], policy: Policy) -> Reason:
     event, index = group[0].event, group[0].rule
     rule = policy.rules[index or 0]
     spans = sorted((_span(finding.event) for finding in group), key=_start)
-    label = event.label.replace("_", " ")
-    text = f"{label.capitalize()}: {amount(spans)} (limit: {rule.limit}). {rule.why}"
+    limit = rule.limit
+    if isinstance(rule, SignalRule):
+        scores = [finding.event.score for finding in group]
+        limit += f"; found {max(scores) if rule.direction == 'above' else min(scores):g}"
+    label = event.label.replace("_", " ").capitalize()
+    text = f"{label}: {amount(spans)} (limit: {limit}). {rule.why}"
     if event.waived:
         text = f"Waived ({event.waived}). {text}"
     expired = [finding.expired for finding in group if finding.expired]

@@ -1,7 +1,7 @@
 """The report: everything that reelcheck says about one video, as plain JSON.
 
-Numbers are rounded to six decimals here and nowhere else (``Number``). Text that came from a
-file is kept as data; whoever shows it must escape it.
+Numbers are rounded to six decimals by their type (``Number``) and nowhere else. Text that came
+from a file is kept as data; whoever shows it must escape it.
 """
 
 import json
@@ -19,12 +19,10 @@ from pydantic import (
 
 from reelcheck.errors import ReportError
 from reelcheck.spans import CoverageState
+from reelcheck.verdict.rounding import rounded
 
 SCHEMA_VERSION: Final = "1.0"
 """The part before the point changes when a reader of the old form would misread the new one."""
-
-DECIMALS: Final = 6
-"""Microseconds, far below the length of a frame; ours."""
 
 Severity = Literal["info", "warn", "fail"]
 Decision = Literal["PASS", "WARN", "INCONCLUSIVE", "FAIL"]
@@ -34,16 +32,6 @@ SEVERITY_ORDER: Final[tuple[Severity, ...]] = ("info", "warn", "fail")
 """From weak to strong."""
 DECISION_ORDER: Final[tuple[Decision, ...]] = ("PASS", "WARN", "INCONCLUSIVE", "FAIL")
 """From weak to strong: a proven fault outweighs missing knowledge, and that outweighs a doubt."""
-
-
-def rounded(value: float) -> float:
-    """Return ``value`` as every report shows it: six decimals, and no negative zero."""
-    return round(value, DECIMALS) + 0.0
-
-
-def microseconds(seconds: float) -> int:
-    """Return a time of a report as a whole number, so that sums and comparisons are exact."""
-    return round(seconds * 10**DECIMALS)
 
 
 def escape_surrogates(text: object) -> object:

@@ -51,75 +51,96 @@ class _Stretch:
     level: int
     worst: Second
 
+    def within(self, span: TimeSpan) -> bool:
+        """Return whether it reaches no more than a second beyond ``span``."""
+        return span.start - WINDOW_SECONDS <= self.start and self.end <= span.end + WINDOW_SECONDS
+
+    def meets(self, span: TimeSpan) -> bool:
+        """Return whether it shares a moment with ``span``."""
+        return self.start <= span.end and span.start <= self.end
+
 
 class _Finding:
     """Joins failing moments whose transitions overlap into stretches."""
 
-    def __init__(self, label: str, kind: Kind, *, hold_seconds: Fraction) -> None:
-        self.label = label
+    def __init__(self, label: str, kind: Kind) -> None:
+        self._label = label
         self._kind = kind
-        self._hold_seconds = hold_seconds
-        self._open: _Stretch | None = None
+        self._stretches: deque[_Stretch] = deque()
 
-    @property
-    def open_span(self) -> TimeSpan | None:
-        """What may still grow."""
-        return TimeSpan(self._open.start, self._open.end) if self._open else None
+    def spans(self) -> Iterator[TimeSpan]:
+        """Yield the stretches that were not taken yet; the last one may still grow."""
+        return (TimeSpan(stretch.start, stretch.end) for stretch in self._stretches)
 
-    def is_over(self, at: Fraction) -> bool:
-        """Return whether the stretch cannot grow at or after ``at``."""
-        return self._open is not None and at - self._open.end >= self._hold_seconds
-
-    def feed(self, level: int, second: Second, first: Fraction) -> Iterator[Observation]:
+    def feed(self, level: int, second: Second, first: Fraction) -> None:
         """Take a moment that breaks the rule, with the first transition of its window."""
-        if self._open is not None and first > self._open.end:
-            yield from self.take()
-        if self._open is None:
-            self._open = _Stretch(start=first, end=second.last, level=level, worst=second)
-        self._open.start = min(self._open.start, first)
-        self._open.end = max(self._open.end, second.last)
-        if (level, second.area_ratio) > (self._open.level, self._open.worst.area_ratio):
-            self._open.level, self._open.worst = level, second
+        if not self._stretches or first > self._stretches[-1].end:
+            new = _Stretch(start=first, end=second.last, level=level, worst=second)
+            self._stretches.append(new)
+        last = self._stretches[-1]
+        last.start, last.end = min(last.start, first), max(last.end, second.last)
+        if (level, second.area_ratio) > (last.level, last.worst.area_ratio):
+            last.level, last.worst = level, second
 
-    def take(self) -> Iterator[Observation]:
-        """Return the open stretch as a finding, and close it."""
-        if self._open is not None:
-            yield self._observation(self._open)
-        self._open = None
+    def take(self, before: Fraction | None) -> Iterator[_Stretch]:
+        """Yield and forget the stretches that ended before that time; all for ``None``."""
+        while self._stretches and (before is None or self._stretches[0].end <= before):
+            yield self._stretches.popleft()
 
-    def drop(self) -> None:
-        """Forget the open stretch."""
-        self._open = None
-
-    def _observation(self, stretch: _Stretch) -> Observation:
+    def observation(self, stretch: _Stretch) -> Observation:
+        """Return the stretch as a finding."""
         worst, place = stretch.worst, stretch.worst.place
         return Observation(
             analyzer="flashes",
-            signal=self.label,
+            signal=self._label,
             span=TimeSpan(stretch.start, stretch.end),
             score=stretch.level / 2,
             unit="1/s",
-            label=self.label,
+            label=self._label,
             place=place if place != Box(x=0, y=0, width=1, height=1) else None,
             note=(
-                f"{_RULES[self.label]}: {stretch.level} {self._kind.changes} over "
+                f"{_RULES[self._label]}: {stretch.level} {self._kind.changes} over "
                 f"{100 * worst.area_ratio:.1f} % of the screen in the worst second, which starts "
-                f"at {float(worst.first):.3f} s; no broadcast certificate"
+                f"at {float(worst.first):.3f} s; this is no broadcast certificate"
             ),
         )
 
 
+class _Steady:
+    """How much of the last five seconds held four to six transitions a second."""
+
+    def __init__(self) -> None:
+        self._parts: deque[tuple[TimeSpan, Fraction]] = deque()
+
+    def add(self, span: TimeSpan, first: Fraction) -> Fraction | None:
+        """Take a stretch with such a second at every moment, and its first transition.
+
+        Returns:
+            The first transition of the extended flashing that ``span`` ends with, if it does.
+        """
+        self._parts.append((span, first))
+        start = span.end - EXTENDED_WINDOW_SECONDS
+        while self._parts[0][0].end <= start:
+            self._parts.popleft()
+        held = sum(part.end - max(part.start, start) for part, _ in self._parts)
+        return self._parts[0][1] if held >= EXTENDED_SECONDS else None
+
+
 class Track:
-    """The rules for one kind of transition on one stream."""
+    """The rules for one kind of transition on one stream.
+
+    A warning that meets a failure is part of it and not reported; so is a small field that
+    flashes no more than a second longer than the whole screen.
+    """
 
     def __init__(self, kind: Kind, shape: tuple[int, int], start: Fraction) -> None:
         self._second = LastSecond(shape)
         self._at = start
         self._steady = _Steady()
-        self._failure = _Finding(kind.label, kind, hold_seconds=WINDOW_SECONDS)
-        self._extended = _Finding("extended_flash", kind, hold_seconds=EXTENDED_WINDOW_SECONDS)
-        self._field = _Finding("small_field_flash", kind, hold_seconds=WINDOW_SECONDS)
-        self._warning = _Finding("flash_warning", kind, hold_seconds=WINDOW_SECONDS)
+        self._failure = _Finding(kind.label, kind)
+        self._extended = _Finding("extended_flash", kind)
+        self._field = _Finding("small_field_flash", kind)
+        self._warning = _Finding("flash_warning", kind)
         self._failed: deque[TimeSpan] = deque()
 
     @property
@@ -131,61 +152,64 @@ class Track:
         """Return when ``level`` may fall next."""
         return self._second.next_expiry()
 
-    def expire(self) -> Iterator[Observation]:
-        """Let the oldest transitions leave the last second, at the time ``next_expiry`` told."""
-        yield from self.advance(self._second.next_expiry() or self._at)
+    def expire(self, at: Fraction) -> None:
+        """Let the oldest transitions leave the last second, at the time of ``next_expiry``."""
+        self.advance(at)
         self._second.expire()
-        yield from self._judge()
+        self._judge()
 
-    def add(self, at: Fraction, transitions: Transitions) -> Iterator[Observation]:
+    def add(self, at: Fraction, transitions: Transitions) -> None:
         """Take the transitions of the frame that appears at ``at``."""
-        yield from self.advance(at)
+        self.advance(at)
         self._second.add(at, transitions)
-        yield from self._judge()
+        self._judge()
 
-    def advance(self, to: Fraction) -> Iterator[Observation]:
+    def advance(self, to: Fraction) -> None:
         """Let time pass without a change."""
-        steady = WARN_TRANSITIONS <= self.level < FAIL_TRANSITIONS
-        if steady and to > self._at:
+        if WARN_TRANSITIONS <= self.level < FAIL_TRANSITIONS and to > self._at:
             second = self._second.of_screen(WARN_TRANSITIONS)
             first = self._steady.add(TimeSpan(self._at, to), second.first)
             if first is not None:
-                yield from self._extended.feed(self.level, second, first)
+                self._extended.feed(self.level, second, first)
         self._at = to
-        yield from self._close()
 
-    def _judge(self) -> Iterator[Observation]:
+    def _judge(self) -> None:
         if self.level >= FAIL_TRANSITIONS:
             second = self._second.of_screen(FAIL_TRANSITIONS)
-            yield from self._failure.feed(self.level, second, second.first)
+            self._failure.feed(self.level, second, second.first)
         elif self.level >= WARN_TRANSITIONS:
             second = self._second.of_screen(WARN_TRANSITIONS)
-            yield from self._warning.feed(self.level, second, second.first)
+            self._warning.feed(self.level, second, second.first)
         field = self._second.field_level(FAIL_TRANSITIONS)
         if field:
             second = self._second.of_field(FAIL_TRANSITIONS)
-            yield from self._field.feed(field, second, second.first)
+            self._field.feed(field, second, second.first)
 
-    def _close(self) -> Iterator[Observation]:
+    def findings(self, *, ended: bool = False) -> Iterator[Observation]:
+        """Yield what cannot grow any more; everything when the stream has ended."""
+        # a window of five seconds may still reach back to what ended less than that ago
+        before = None if ended else self._at - EXTENDED_WINDOW_SECONDS
+        # lesser findings first: what failed is then still known
+        for stretch in self._warning.take(before):
+            if not any(stretch.meets(span) for span in self._failures()):
+                yield self._warning.observation(stretch)
+        for stretch in self._field.take(before):
+            if not any(stretch.within(span) for span in self._failures()):
+                yield self._field.observation(stretch)
         for finding in (self._failure, self._extended):
-            if finding.is_over(self._at):
-                yield from self._take_failure(finding)
-        if self._warning.is_over(self._at):
-            yield from self._take_lesser(self._warning)
-        if self._field.is_over(self._at):
-            yield from self._take_lesser(self._field)
+            for stretch in finding.take(before):
+                self._failed.append(TimeSpan(stretch.start, stretch.end))
+                yield finding.observation(stretch)
+        self._forget()
 
-    def _take_failure(self, finding: _Finding) -> Iterator[Observation]:
-        if finding.open_span:
-            self._failed.append(finding.open_span)
-        yield from finding.take()
+    def _failures(self) -> Iterator[TimeSpan]:
+        yield from self._failed
+        yield from self._failure.spans()
+        yield from self._extended.spans()
 
-    def _take_lesser(self, finding: _Finding) -> Iterator[Observation]:
-        ...
-
-    def end(self) -> Iterator[Observation]:
-        """Close everything."""
-        yield from self._take_lesser(self._warning)
-        yield from self._take_lesser(self._field)
-        yield from self._take_failure(self._failure)
-        yield from self._take_failure(self._extended)
+    def _forget(self) -> None:
+        """Keep only failures that an open lesser finding, or one yet to come, may meet."""
+        starts = [self._at - 2 * EXTENDED_WINDOW_SECONDS]
+        starts += [span.start for span in (*self._warning.spans(), *self._field.spans())]
+        oldest = min(starts) - WINDOW_SECONDS
+        self._failed = deque(span for span in self._failed if span.end >= oldest)

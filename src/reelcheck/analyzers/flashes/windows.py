@@ -5,6 +5,7 @@ Time is exact: a transition lies in the window that ends at ``t`` when it happen
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -107,25 +108,29 @@ class LastSecond:
 
     def field_level(self, count: int) -> int:
         """Return the transitions of the worst small field, 0 when fewer than ``count``."""
-        level = 0
-        while (cells := self._counts >= count + level).any() and _field_ratio(cells) > AREA_RATIO:
+        level = count
+        while _fills_a_field(self._counts >= level):
             level += 1
-        return count + level - 1 if level else 0
+        return level - 1 if level > count else 0
 
     def of_field(self, count: int) -> Second:
         """Describe this second by the cells that reach ``count``; a field must be full of them."""
         cells = self._counts >= count
         first, last = self._edges(cells)
-        return Second(
-            first=first, last=last, area_ratio=float(cells.mean()), place=_bounds(cells)
-        )
+        return Second(first=first, last=last, area_ratio=float(cells.mean()), place=_bounds(cells))
 
     def _edges(self, cells: Mask) -> tuple[Fraction, Fraction]:
+        """Return the first and last time at which a good part of ``cells`` changed."""
         part = _PART_RATIO * np.count_nonzero(cells)
-        taking_part = [
-            at for at, mask in self._frames if np.count_nonzero(mask & cells) >= part
-        ] or [at for at, _ in self._frames]
-        return taking_part[0], taking_part[-1]
+
+        def first(frames: Iterable[tuple[Fraction, Mask]], default: Fraction) -> Fraction:
+            taking_part = (at for at, mask in frames if np.count_nonzero(mask & cells) >= part)
+            return next(taking_part, default)
+
+        return (
+            first(self._frames, self._frames[0][0]),
+            first(reversed(self._frames), self._frames[-1][0]),
+        )
 
 
 class _Turns:
@@ -150,17 +155,18 @@ class _Turns:
         return 0
 
 
-def _field_ratio(cells: Mask) -> float:
-    """Return the largest share of a small field that ``cells`` fill."""
+def _fills_a_field(cells: Mask) -> bool:
+    """Return whether ``cells`` fill more than a quarter of a small field anywhere."""
     height, width = cells.shape
-    exact = float(height * FIELD_RATIO * width * FIELD_RATIO)
-    rows = max(1, round(height * FIELD_RATIO))
-    columns = max(1, round(width * FIELD_RATIO))
+    enough = float(height * FIELD_RATIO * width * FIELD_RATIO * AREA_RATIO)
+    if np.count_nonzero(cells) <= enough:
+        return False
+    rows, columns = (max(1, round(side * FIELD_RATIO)) for side in (height, width))
     sums = np.zeros((height + 1, width + 1), dtype=np.int32)
     sums[1:, 1:] = cells.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
     inside = sums[rows:, columns:] - sums[:-rows, columns:]
     inside += sums[:-rows, :-columns] - sums[rows:, :-columns]
-    return float(inside.max()) / exact
+    return int(inside.max()) > enough
 
 
 def _bounds(cells: Mask) -> Box | None:

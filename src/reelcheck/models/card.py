@@ -1,0 +1,116 @@
+"""Model cards: everything that is known about a model, in one TOML file beside its weights."""
+
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from reelcheck.errors import SettingError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Weights(_Strict):
+    """Where the weights lie: in a package, or by file name in the model store."""
+
+    package: str = ""
+    """Import name of the package that carries them; empty for the store."""
+    file: str
+
+
+class InputSpec(_Strict):
+    """How a picture becomes the input tensor."""
+
+    name: str
+    layout: Literal["NHWC", "NCHW", "NTHWC"]
+    channels: Literal["RGB", "BGR"]
+    resize_px: tuple[int, int]
+    """(width, height), bilinear with antialiasing, aspect ratio not kept."""
+    crop_px: tuple[int, int] | None = None
+    """(width, height) cut from the centre after resizing."""
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Subtracted, in the order of ``channels``, on the 0-255 scale."""
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Divided by, after the mean."""
+    jpeg_round_trip: bool = False
+    """Whether the picture passes through a JPEG of quality 75 after the crop."""
+
+
+class OutputSpec(_Strict):
+    """What comes out."""
+
+    name: str
+    labels: tuple[str, ...]
+
+
+class Training(_Strict):
+    """Where the knowledge comes from."""
+
+    data: str
+
+
+class Notes(_Strict):
+    """What the model cannot do."""
+
+    notes: tuple[str, ...] = ()
+
+
+class Card(_Strict):
+    """One model."""
+
+    name: str
+    version: str
+    task: str
+    summary: str
+    licence: str
+    source: str
+    sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
+    """Of the weights; empty when they are made on the user's machine and recorded there."""
+    weights: Weights
+    input: InputSpec
+    output: OutputSpec
+    training: Training
+    figures: dict[str, str]
+    limits: Notes = Notes()
+
+
+def parse_card(text: str, *, where: str) -> Card:
+    """Return the card in a TOML text.
+
+    Raises:
+        SettingError: it is no TOML, or a key is unknown, missing or of the wrong type.
+    """
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
+        return Card.model_validate(data)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"model card {where}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingError(f"model card {where}: {key}: {first['msg']}") from error
+
+
+def card_names() -> Iterator[str]:
+    """Yield the names of the models in the catalogue, sorted."""
+    folder = resources.files("reelcheck.models") / "cards"
+    for item in sorted(folder.iterdir(), key=lambda one: one.name):
+        if item.name.endswith(".toml"):
+            yield item.name.removesuffix(".toml")
+
+
+def load_card(name: str) -> Card:
+    """Return the card of a model in the catalogue.
+
+    Raises:
+        SettingError: there is no such model.
+    """
+    known = list(card_names())
+    if name not in known:
+        raise SettingError(f"unknown model {name!r}", hint=f"known models: {', '.join(known)}")
+    file = resources.files("reelcheck.models") / "cards" / f"{name}.toml"
+    return parse_card(file.read_text("utf-8"), where=name)
