@@ -57,6 +57,10 @@ def samples(
     ]
 
 
+def picture(at: float | Fraction, stream: int = 0) -> Picture:
+    return Picture(stream=stream, at=Fraction(at), jpeg=f"{at}@{stream}".encode())
+
+
 def source(name: str = "holiday.mp4") -> Source:
     return Source(
         name=name,
@@ -180,8 +184,5 @@ def realistic_timeline() -> Timeline:
         failures=(
             Failure(code="E_ANALYZER", message="division by zero", analyzer="shots", at_seconds=9),
         ),
-        pictures=tuple(
-            Picture(stream=0, at=Fraction(at), jpeg=b"\xff\xd8%d\xff\xd9" % at)
-            for at in (3, 20, 31, 40)
-        ),
+        pictures=tuple(picture(at) for at in (3, 20, 31, 40)),
     )

@@ -2,6 +2,7 @@
 
 from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -299,7 +300,7 @@ def test_stretches_are_apart_in_order_and_long_enough(
         assert run.counted_us >= least * 1_000_000
         assert run.counted_us <= run.end_us - run.start_us
         assert run.extreme == 9.0
-    for first, second in zip(runs, runs[1:], strict=False):
+    for first, second in pairwise(runs):
         assert second.start_us - first.end_us > bridge * 1_000_000
     if not least:
         covered = {
@@ -321,7 +322,7 @@ def test_how_finely_a_curve_is_sampled_does_not_change_its_stretches(
         coarse.append(Sample(at, at + unit, value))
         step = Fraction(unit, parts)
         cuts = [at + int(step * part) for part in range(parts + 1)]
-        fine += [Sample(a, b, value) for a, b in zip(cuts, cuts[1:], strict=False)]
+        fine += [Sample(a, b, value) for a, b in pairwise(cuts)]
         at += unit
     by = rule(min_duration_seconds=0.0101)
 

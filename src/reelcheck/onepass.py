@@ -275,7 +275,7 @@ class _Pass:
         )
 
     def _feed(self, packet: Any) -> None:  # noqa: ANN401 - PyAV's packets of any stream
-        index = packet.stream_index
+        index = packet.stream.index  # an empty flush packet has no index of its own
         if index in self._videos:
             video = self._videos[index]
             for timed in video.decoder.feed(packet):

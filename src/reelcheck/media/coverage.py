@@ -84,7 +84,8 @@ def _last_end(decoder: StreamDecoder, origin: Fraction) -> Fraction:
 def _claimed_end(over: Pass) -> tuple[Fraction | None, list[str]]:
     """Return the end that the header claims, unless it is beyond belief."""
     source = over.source
-    claims = [_own_end(stream, over.origin) for stream in (*source.video, *source.audio)]
+    streams: list[VideoStream | AudioStream] = [*source.video, *source.audio]
+    claims = [_own_end(stream, over.origin) for stream in streams]
     ends = [end for end in claims if end is not None]
     if not ends and source.claims.duration is not None:
         micros = source.container.start_time

@@ -113,14 +113,15 @@ def amount(spans: Iterable[Span]) -> str:
 
 
 def _is_seen_in_part(coverage: CoverageReport, policy: Policy) -> bool:
-    """Whether every stream would be covered well enough if sampled stretches counted as seen."""
+    """Whether only sampling is to blame: with it, every stream would be covered well enough."""
     seen_us: dict[int, int] = {}
     for span in coverage.spans:
         length_us = microseconds(span.end_seconds) - microseconds(span.start_seconds)
         seen = span.state in {"decoded", "sampled"}
         seen_us[span.stream] = seen_us.get(span.stream, 0) + (length_us if seen else 0)
     wanted_us = policy.coverage.min_decoded_ratio * microseconds(coverage.duration_seconds)
-    return bool(seen_us) and all(seen >= wanted_us for seen in seen_us.values())
+    is_sampled = any(span.state == "sampled" for span in coverage.spans)
+    return is_sampled and all(seen >= wanted_us for seen in seen_us.values())
 
 
 def failure_reasons(report: Report, policy: Policy) -> list[Reason]:

@@ -243,8 +243,9 @@ def parse_policy(data: bytes, *, where: str) -> Policy:
     try:
         return Policy.model_validate(tomllib.loads(data.decode("utf-8")))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise SettingError(f"policy {where!r}: {_key(first['loc'])}: {_words(first)}") from error
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        fault = min(faults, key=_unknown_keys_first)
+        raise SettingError(f"policy {where!r}: {_key(fault['loc'])}: {_words(fault)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         words = " ".join(str(error).split())
         raise SettingError(f"policy {where!r} is no TOML: {words}") from error
@@ -258,6 +259,11 @@ def _key(location: tuple[int | str, ...]) -> str:
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
     return repr(text.removeprefix("."))
+
+
+def _unknown_keys_first(error: ErrorDetails) -> bool:
+    """A misspelt key is also a missing one; the misspelling says more."""
+    return error["type"] != "extra_forbidden"
 
 
 def _words(error: ErrorDetails) -> str:

@@ -97,7 +97,7 @@ class _State:
         self._shape = (grid.shape[2], grid.shape[3])
         light = luminance_of(linear_rgb(grid, self._colour), self._colour)[0]
         self._luminance = LuminanceCells(light, self._colour.transfer)
-        self._red = RedCells(self._colour)
+        self._red = RedCells(self._colour, light.size)
         self._last = np.full(grid.shape, np.inf, dtype=np.float32)
         start = self._end = batch.start(0)
         self._tracks = (Track(GENERAL, self._shape, start), Track(RED, self._shape, start))

@@ -5,7 +5,6 @@ rise over many frames counts once, in the frame in which it has become large eno
 is two of them in opposite directions.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -17,6 +16,7 @@ from reelcheck.media import colour
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
+Indices = NDArray[np.intp]
 
 MIN_STEP_CD_M2: Final = 20.0
 """Smallest change that can be half a flash (BT.1702-3, Ofcom; 0.10 of 200 in WCAG 2.3.1)."""
@@ -37,12 +37,17 @@ _VEIL_CD_M2: Final = 0.1
 in the dark is no colour. Ours: it moves a red of 20 cd/m2 by 1 % of its distance from white."""
 _CANDIDATE_CR: Final = {Transfer.SDR: 0.33, Transfer.PQ: 0.1, Transfer.HLG: 0.1}
 """A saturated red has at least this Cr per Y' (ours: 0.40 is the least that SDR allows)."""
-_RED_UV: Final = (0.4507, 0.5229)
+_LEAST_CR: Final = 0.02
+"""Cr that any red which the veil does not hide exceeds (ours; the least is 0.023)."""
+FEW_RATIO: Final = 1 / 360
+"""Share of the cells below which a frame is taken to show no flash and no red. Ours: a tenth of
+the smallest area that any rule asks for, a quarter of a small field."""
+_RED_UV: Final = np.array([[0.4507], [0.5229]], dtype=np.float32)
 """u'v' of the BT.709 red."""
-_RED_MEMORY: Final = Fraction(1)
-"""Seconds without any red after which red transitions start afresh."""
-_RED_SAMPLING: Final = Fraction(1, 10)
-"""Seconds between looks at the colours while nothing is red."""
+_RED_MEMORY_SECONDS: Final = 1.0
+"""A cell is followed frame by frame for this long after it was red."""
+_RED_SAMPLING: Final = Fraction(1, 5)
+"""Seconds between looks at the colours of all other cells."""
 
 
 class Transitions(NamedTuple):
@@ -55,127 +60,135 @@ class Transitions(NamedTuple):
 
 
 class LuminanceCells:
-    """Valleys and peaks of the luminance of every cell of one stream."""
+    """Valleys and peaks of the luminance of every cell of one stream.
+
+    Everything is kept times the cell's direction, 1 when it rises and -1 when it falls, so that
+    going on in the same direction always means getting larger.
+    """
 
     def __init__(self, light: Floats, transfer: Transfer) -> None:
         """Start with the first frame, in cd/m2, shape [h, w]."""
         self._hdr = transfer is not Transfer.SDR
-        self._from = light.copy()  # the last valley or peak
-        self._to = light.copy()  # the farthest point reached since
-        self._rising = np.ones(light.shape, dtype=np.bool_)
-        self._counted_rising = np.zeros(light.shape, dtype=np.bool_)
-        self._counted = np.zeros(light.shape, dtype=np.bool_)
+        self._direction = np.ones(light.size, dtype=np.float32)
+        self._counted = np.zeros(light.size, dtype=np.float32)  # direction; 0 before the first
+        self._from = light.ravel().copy()  # the last valley or peak
+        self._to = light.ravel().copy()  # the farthest point reached since
 
     def see(self, light: Floats) -> Transitions | None:
         """Take the next frame; return its transitions, or ``None`` if there are none."""
-        self._follow(light)
-        low, high = np.minimum(self._from, self._to), np.maximum(self._from, self._to)
-        new = self._is_step(low, high)
-        if not new.any():
+        self._follow(light.ravel())
+        # two rises with only a small fall between them are not opposing: the first one counts
+        ready = self._to - self._from >= np.float32(MIN_STEP_CD_M2)
+        ready &= self._direction != self._counted
+        cells = np.flatnonzero(ready)
+        cells = cells[self._is_step(cells)]
+        if not cells.size:
             return None
-        # two rises with only a small fall between them are not opposing: count the first
-        new &= (self._rising != self._counted_rising) | ~self._counted
-        count = int(np.count_nonzero(new))
-        if not count:
-            return None
-        np.copyto(self._counted_rising, self._rising, where=new)
-        self._counted |= new
-        rises = int(np.count_nonzero(new & self._rising))
-        return Transitions(new, 2 * rises - count)
+        directions = self._direction[cells]
+        self._counted[cells] = directions
+        changed = np.zeros(light.shape, dtype=np.bool_)
+        changed.ravel()[cells] = True
+        return Transitions(changed, int(directions.sum()))
 
     def _follow(self, light: Floats) -> None:
-        forward = light - self._to
-        np.negative(forward, out=forward, where=~self._rising)
-        turned = forward <= -self._reversal()
-        if turned.any():
-            np.copyto(self._from, self._to, where=turned)
-            self._rising ^= turned
-            np.copyto(self._to, light, where=turned)
-        np.copyto(self._to, light, where=forward > 0)
+        ahead = light * self._direction
+        turned = np.flatnonzero(self._to - ahead >= self._reversal())
+        np.maximum(self._to, ahead, out=self._to)
+        self._direction[turned] *= -1
+        self._from[turned] = -self._to[turned]
+        self._to[turned] = light[turned] * self._direction[turned]
 
     def _reversal(self) -> Floats | np.float32:
         if not self._hdr:
             return np.float32(REVERSAL_CD_M2)
-        scale = np.maximum(self._to * np.float32(1 / DARK_CD_M2), np.float32(1))
+        scale = np.maximum(np.abs(self._to) * np.float32(1 / DARK_CD_M2), np.float32(1))
         return scale * np.float32(REVERSAL_CD_M2)
 
-    def _is_step(self, low: Floats, high: Floats) -> Mask:
-        height = high - low
-        step: Mask = height >= np.float32(MIN_STEP_CD_M2)
-        step &= low < np.float32(DARK_CD_M2)
+    def _is_step(self, cells: NDArray[np.intp]) -> Mask:
+        states = np.abs(self._from[cells]), np.abs(self._to[cells])
+        low, high = np.minimum(*states), np.maximum(*states)
+        step: Mask = low < np.float32(DARK_CD_M2)
         if self._hdr:
-            bright = low >= np.float32(DARK_CD_M2)
-            step |= bright & (height >= (high + low) * np.float32(BRIGHT_MICHELSON))
+            step |= high - low >= (high + low) * np.float32(BRIGHT_MICHELSON)
         return step
-
-
-@dataclass(slots=True, eq=False)
-class _Anchors:
-    """The colours that the next red transition of each cell is measured from."""
-
-    other_uv: Floats
-    """Farthest from red since the last transition away from red, shape [2, h, w]."""
-    red_uv: Floats
-    """Reddest saturated red since the last transition to red, shape [2, h, w]."""
-    has_red: Mask
-    may_come: Mask
-    """Whether the next transition may be one to red, shape [h, w]."""
-    may_leave: Mask
-    """Whether the next transition may be one away from red, shape [h, w]."""
 
 
 class RedCells:
     """Changes of every cell of one stream to and from saturated red (WCAG 2.2 "red flash").
 
     One of the two states is a saturated red, and they lie more than 0.2 apart in u'v'. (The older
-    working rule, a change of (R - G - B) x 320 by more than 20, is not used.)
+    working rule, a change of (R - G - B) x 320 by more than 20, is not used.) A change to red is
+    measured from the colour farthest from red since the last change away from red, and the other
+    way round.
 
-    Limits: while no cell is red, colours are looked at ten times a second only, so that the first
-    transition to red can be missed when the colour before it came and went in between.
+    Limits: cells that were not red in the last second are looked at five times a second only, so
+    the first change to red can be missed when the colour before it came and went in between.
     """
 
-    def __init__(self, colour_: Colour) -> None:
+    def __init__(self, colour_: Colour, cells: int) -> None:
         """Start before the first frame."""
         self._colour = colour_
         self._candidate = np.float32(_CANDIDATE_CR[colour_.transfer])
-        self._anchors: _Anchors | None = None
-        self._awake_until: Fraction | None = None
+        self._other_uv = np.full((2, cells), np.nan, dtype=np.float32)
+        self._red_uv = np.full((2, cells), np.nan, dtype=np.float32)
+        self._may_come = np.ones(cells, dtype=np.bool_)
+        self._may_leave = np.ones(cells, dtype=np.bool_)
+        self._red_seconds = np.full(cells, -np.inf)
         self._sampled: Fraction | None = None
 
     def see(self, at: Fraction, grid: Floats, linear: Floats) -> Transitions | None:
         """Take the next frame, as Y'CbCr and as linear light, both of shape [3, h, w]."""
-        if (grid[2] > self._candidate * np.maximum(grid[0], 0)).any():
-            self._awake_until = at + _RED_MEMORY
-        if self._awake_until is not None and at <= self._awake_until:
-            return self._compare(linear)
-        if self._awake_until is not None:
-            self._awake_until = self._anchors = None
+        at_seconds = float(at)
+        red = self._is_red(grid, linear)
+        if red is not None:
+            self._red_seconds[red] = at_seconds
         if self._sampled is None or at - self._sampled >= _RED_SAMPLING:
             self._sampled = at
-            self._compare(linear)
-        return None
+            cells = np.arange(self._may_come.size)
+        else:
+            cells = np.flatnonzero(self._red_seconds > at_seconds - _RED_MEMORY_SECONDS)
+        if not cells.size:
+            return None
+        now = np.zeros(cells.size, dtype=np.bool_) if red is None else red[cells]
+        came, left = self._compare(cells, linear.reshape(3, -1)[:, cells], now)
+        if not came.size + left.size:
+            return None
+        changed = np.zeros(grid.shape[1:], dtype=np.bool_)
+        changed.ravel()[came] = True
+        changed.ravel()[left] = True
+        return Transitions(changed, came.size - left.size)
 
-    def _compare(self, linear: Floats) -> Transitions | None:
-        light = linear[None]
-        uv = colour.chromaticity_uv(light + np.float32(_VEIL_CD_M2), self._colour)[0]
-        red = colour.red_ratio(light, self._colour)[0] >= np.float32(RED_RATIO)
-        if self._anchors is None:
-            self._anchors = _Anchors(
-                uv.copy(), uv.copy(), red.copy(), np.ones_like(red), np.ones_like(red)
-            )
+    def _is_red(self, grid: Floats, linear: Floats) -> Mask | None:
+        """Return which cells are a saturated red, ``None`` when too few can be."""
+        limit = np.maximum(self._candidate * grid[0], np.float32(_LEAST_CR))
+        if np.count_nonzero(grid[2] > limit) < FEW_RATIO * limit.size:
             return None
-        anchors = self._anchors
-        came = red & anchors.may_come & _apart(uv, anchors.other_uv)
-        left = anchors.has_red & anchors.may_leave & _apart(uv, anchors.red_uv)
-        _move(anchors, uv, red)
-        count_came, count_left = int(np.count_nonzero(came)), int(np.count_nonzero(left))
-        if not count_came + count_left:
-            return None
-        _turn(anchors, uv, came, left)
-        return Transitions(came | left, count_came - count_left)
+        red: Mask = colour.red_ratio(linear[None], self._colour).ravel() >= np.float32(RED_RATIO)
+        return red
+
+    def _compare(self, cells: Indices, linear: Floats, red: Mask) -> tuple[Indices, Indices]:
+        """Return which of ``cells`` came to red and which left it; move what they started from."""
+        light = linear.reshape(1, 3, 1, -1) + np.float32(_VEIL_CD_M2)
+        uv = colour.chromaticity_uv(light, self._colour).reshape(2, -1)
+        other_uv, red_uv = self._other_uv[:, cells], self._red_uv[:, cells]
+        may_come, may_leave = self._may_come[cells], self._may_leave[cells]
+        came = may_come & red & _apart(uv, other_uv)
+        left = may_leave & _apart(uv, red_uv)
+        # until it changes, a cell keeps its farthest colour from red, and its reddest red
+        distance = _squared_distance(uv, _RED_UV)
+        start = np.isnan(other_uv[0]) | (distance > _squared_distance(other_uv, _RED_UV))
+        start = left | (may_come & start)
+        self._other_uv[:, cells[start]] = uv[:, start]
+        redder = np.isnan(red_uv[0]) | (distance < _squared_distance(red_uv, _RED_UV))
+        redder = came | (may_leave & red & redder)
+        self._red_uv[:, cells[redder]] = uv[:, redder]
+        self._may_come[cells] = (may_come | left) & ~came
+        self._may_leave[cells] = (may_leave | came) & ~left
+        return cells[came], cells[left]
 
 
 def _apart(uv: Floats, other: Floats) -> Mask:
+    """Return whether two colours lie far enough apart; an unknown one never does."""
     apart: Mask = _squared_distance(uv, other) > np.float32(RED_STEP_UV**2)
     return apart
 
@@ -185,29 +198,3 @@ def _squared_distance(uv: Floats, other: Floats) -> Floats:
     difference *= difference
     squared: Floats = difference[0] + difference[1]
     return squared
-
-
-def _move(anchors: _Anchors, uv: Floats, red: Mask) -> None:
-    """Let the anchors follow what is farther from red, and what is redder."""
-    primary = np.array(_RED_UV, dtype=np.float32).reshape(2, 1, 1)
-    now = _squared_distance(uv, primary)
-    farther = anchors.may_come & (now > _squared_distance(anchors.other_uv, primary))
-    np.copyto(anchors.other_uv, uv, where=farther)
-    redder = ~anchors.has_red | (now < _squared_distance(anchors.red_uv, primary))
-    redder &= red & anchors.may_leave
-    np.copyto(anchors.red_uv, uv, where=redder)
-    anchors.has_red |= redder
-
-
-def _turn(anchors: _Anchors, uv: Floats, came: Mask, left: Mask) -> None:
-    """Start the next search from the states just reached; only the opposite change may follow."""
-    np.copyto(anchors.red_uv, uv, where=came)
-    np.copyto(anchors.other_uv, uv, where=left)
-    anchors.has_red |= came
-    anchors.has_red &= ~left
-    for changed, opposite, same in (
-        (came, anchors.may_leave, anchors.may_come),
-        (left, anchors.may_come, anchors.may_leave),
-    ):
-        opposite |= changed
-        same &= ~changed

@@ -155,7 +155,7 @@ class Track:
     def expire(self, at: Fraction) -> None:
         """Let the oldest transitions leave the last second, at the time of ``next_expiry``."""
         self.advance(at)
-        self._second.expire()
+        self._second.expire(at)
         self._judge()
 
     def add(self, at: Fraction, transitions: Transitions) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from reelcheck.spans import Box
 
 from .cells import Mask, Transitions
+from .together import Together
 
 WINDOW_SECONDS: Final = Fraction(1)
 """WCAG 2.3.1, BT.1702-3: any one-second period."""
@@ -48,10 +49,11 @@ class LastSecond:
     ``level`` counts transitions of the picture in two ways and takes the larger:
 
     * of cells: the largest n such that cells of more than 25 % of the screen made n transitions
-      each. Rises that take several frames, and parts that flash in opposite phase, are counted
-      for what every place on the screen shows.
+      each, all of them together with their neighbourhood (see ``Together``). This counts what
+      every place on the screen shows, also where parts of it flash in opposite phase.
     * of the whole: turns of the share of the screen that is in its raised state, each of more
-      than 25 % of the screen. This counts flashes that wander over the screen.
+      than 25 % of the screen. This counts flashes whose parts rise in different frames, and
+      flashes that wander over the screen; what merely moves cancels out.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -59,43 +61,52 @@ class LastSecond:
         self._frames: deque[tuple[Fraction, Mask]] = deque()
         self._turns: deque[tuple[Fraction, float]] = deque()
         self._raised = _Turns(self._counts.size)
-        self.level = 0
+        self._together = Together(shape)
+        self._cell_level = 0
+
+    @property
+    def level(self) -> int:
+        """Transitions of the picture within the last second."""
+        return max(self._cell_level, len(self._turns))
 
     def next_expiry(self) -> Fraction | None:
         """Return when the oldest transition will leave the window, if there is any."""
-        return self._frames[0][0] + WINDOW_SECONDS if self._frames else None
+        oldest = [times[0][0] for times in (self._frames, self._turns) if times]
+        return min(oldest) + WINDOW_SECONDS if oldest else None
 
-    def expire(self) -> None:
-        """Let the oldest frame with transitions leave the window."""
-        at, mask = self._frames.popleft()
-        self._counts -= mask
-        while self._turns and self._turns[0][0] <= at:
+    def expire(self, at: Fraction) -> None:
+        """Let leave the window what happened a second before ``at``."""
+        while self._turns and self._turns[0][0] + WINDOW_SECONDS <= at:
             self._turns.popleft()
-        self.level = self._level()
+        while self._frames and self._frames[0][0] + WINDOW_SECONDS <= at:
+            self._counts -= self._frames.popleft()[1]
+        self._settle()
 
     def add(self, at: Fraction, transitions: Transitions) -> None:
         """Take the transitions of the frame that appears at ``at``."""
-        self._frames.append((at, transitions.changed))
-        self._counts += transitions.changed
         swing = self._raised.add(transitions.net_cells)
         if swing:
             self._turns.append((at, swing / self._counts.size))
-        self.level = self._level()
+        kept = self._together.keep(at, transitions.changed)
+        if kept is not None:
+            self._frames.append((at, kept))
+            self._counts += kept
+            self._settle()
 
-    def _level(self) -> int:
+    def _settle(self) -> None:
+        """Find the largest n such that more than the limit of all cells made n transitions."""
         enough = float(self._counts.size * AREA_RATIO)
-        level = len(self._turns)
-        if np.count_nonzero(self._counts) <= enough:
-            return level
-        at_least = np.bincount(self._counts.ravel())[::-1].cumsum()[::-1]
-        return max(level, int(np.flatnonzero(at_least > enough)[-1]))
+        while np.count_nonzero(self._counts > self._cell_level) > enough:
+            self._cell_level += 1
+        while np.count_nonzero(self._counts >= self._cell_level) <= enough:
+            self._cell_level -= 1
 
     def of_screen(self, count: int) -> Second:
         """Describe this second by what reaches ``count``; ``level`` must be as high."""
         cells = self._counts >= count
-        area = float(cells.mean())
         spans, areas = [], []
-        if area > AREA_RATIO:
+        area = float(cells.mean())
+        if self._cell_level >= count:
             spans.append(self._edges(cells))
             areas.append(area)
         else:

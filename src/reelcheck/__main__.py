@@ -1,0 +1,5 @@
+"""``python -m reelcheck``."""
+
+from reelcheck.cli import main
+
+main()

@@ -1,0 +1,57 @@
+"""Flashes apart from motion: which transitions their neighbourhood makes at the same time."""
+
+from fractions import Fraction
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import FEW_RATIO, Mask
+
+_RADIUS_RATIO: Final = 1 / 20
+"""Half the side of a neighbourhood, as a share of the long side of the grid."""
+_TILE: Final = 4
+"""Cells that share one decision, in width and height: a matter of speed only."""
+_TOGETHER_RATIO: Final = 2 / 3
+"""Share of the lively cells of a neighbourhood that must change in the same frame."""
+_LIVELY_SECONDS: Final = 1.0
+"""A cell is lively for this long after each of its transitions."""
+
+
+class Together:
+    """Lets pass the transitions that most lively cells around make in the same frame.
+
+    Where things move, every cell has transitions too, at times of its own: in a pan at most about
+    half of the lively cells change in any one frame. Where light flashes, all do, whether up or
+    down, and however many of the cells take part. Ours; the two thirds were chosen on real clips
+    (pans, sport, dance) and synthetic flashes.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._last_seconds = np.full(shape, -np.inf)
+        radius = max(1, round(max(shape) * _RADIUS_RATIO))
+        self._rows, self._to_row = _neighbourhoods(shape[0], radius)
+        self._columns, self._to_column = _neighbourhoods(shape[1], radius)
+
+    def keep(self, at: Fraction, changed: Mask) -> Mask | None:
+        """Return the cells of ``changed`` that pass, ``None`` when none do."""
+        at_seconds = float(at)
+        self._last_seconds[changed] = at_seconds
+        if np.count_nonzero(changed) < FEW_RATIO * changed.size:
+            return None
+        lively = self._last_seconds > at_seconds - _LIVELY_SECONDS
+        together = self._around(changed) >= np.float32(_TOGETHER_RATIO) * self._around(lively)
+        kept: Mask = changed & together[self._to_row[:, None], self._to_column]
+        return kept if kept.any() else None
+
+    def _around(self, cells: Mask) -> NDArray[np.float32]:
+        """Count ``cells`` in the neighbourhood of each tile; exact, as float32 holds integers."""
+        return self._rows @ cells.astype(np.float32) @ self._columns.T
+
+
+def _neighbourhoods(side: int, radius: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Return which cells lie around each tile, shape [tiles, side], and the tile of each cell."""
+    cells = np.arange(side)
+    centres = np.arange(0, side, _TILE) + _TILE // 2
+    near = np.abs(centres[:, None] - cells) <= radius
+    return near.astype(np.float32), cells // _TILE

@@ -1,0 +1,158 @@
+"""``reelcheck analyze``: one video or many, to the terminal or to a folder."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from reelcheck.cli.errors import tell
+from reelcheck.cli.progress import progress_of
+from reelcheck.cli.summary import print_summary
+from reelcheck.cli.writing import load_exporters, write_reports
+from reelcheck.errors import InputError, ReelcheckError, SettingError
+from reelcheck.exporters.base import Exporter, plain_text
+from reelcheck.media.sniff import CONTAINERS
+from reelcheck.pipeline import analyze, choose_analyzers
+from reelcheck.verdict.judge import exit_code
+from reelcheck.verdict.policy import Policy, load_policy
+from reelcheck.verdict.report import Report
+
+DEFAULT_FORMATS: Final = ("json", "html")
+_STRENGTH: Final = (1, 5, 3, 2, 4, 0)
+"""Exit codes from strong to weak: a found fault first, then what kept us from looking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked for."""
+
+    videos: tuple[Path, ...]
+    out: Path | None
+    formats: tuple[str, ...]
+    policy: str
+    only: tuple[str, ...]
+    profile: str
+    workers: int
+    threads: int
+    quiet: bool
+
+
+def analyze_videos(request: Request, *, strict: bool) -> int:
+    """Watch the videos of a request, write what was asked for, return the exit code.
+
+    Raises:
+        SettingError: a format, policy, analyzer or profile is unknown, or does not fit.
+        InputError: there is no video in the given places.
+    """
+    policy = load_policy(request.policy)
+    choose_analyzers(request.only, request.profile)
+    videos = list(find_videos(request.videos))
+    if not videos:
+        raise InputError("no video in the given folders", code="E_NOT_FOUND")
+    exporters = _exporters(request, many=len(videos) > 1)
+    if len(videos) == 1:
+        report = _watch(videos[0], request, policy)
+        _give(report, videos[0], request, exporters, many=False)
+        return exit_code(report.verdict.decision, strict=strict)
+    return _analyze_many(videos, request, policy, exporters, strict=strict)
+
+
+def find_videos(places: Sequence[Path]) -> Iterator[Path]:
+    """Yield the given files, and the files in given folders whose names look like videos."""
+    endings = frozenset[str]().union(*(one.extensions for one in CONTAINERS.values()))
+    for place in places:
+        if not place.is_dir():
+            yield place
+            continue
+        for folder, folders, names in os.walk(place):
+            folders.sort()
+            for name in sorted(names):
+                if Path(name).suffix.lower() in endings:
+                    yield Path(folder) / name
+
+
+def _exporters(request: Request, *, many: bool) -> list[Exporter]:
+    if request.out is not None:
+        return load_exporters(request.formats or DEFAULT_FORMATS)
+    if len(request.formats) > 1 or (many and request.formats):
+        hint = "add --out FOLDER"
+        raise SettingError("several reports cannot share one stdout", hint=hint)
+    return load_exporters(request.formats)
+
+
+def _watch(video: Path, request: Request, policy: Policy) -> Report:
+    with progress_of(video, quiet=request.quiet) as on_progress:
+        return analyze(
+            video,
+            policy=policy,
+            profile=request.profile,
+            only=request.only,
+            threads=request.threads,
+            on_progress=on_progress,
+        )
+
+
+def _give(
+    report: Report, video: Path, request: Request, exporters: Sequence[Exporter], *, many: bool
+) -> None:
+    if request.out is not None:
+        folder = request.out / folder_name(video) if many else request.out
+        written = write_reports(report, folder, exporters)
+        if not request.quiet:
+            print_summary(report, to_stdout=True)
+            for path in written:
+                typer.echo(f"wrote {plain_text(str(path))}", err=True)
+        return
+    for exporter in exporters:
+        sys.stdout.buffer.write(exporter.render(report))
+        sys.stdout.buffer.flush()
+    if not exporters and not request.quiet:
+        print_summary(report, to_stdout=True)
+
+
+def folder_name(video: Path) -> str:
+    """Return the name of the folder for the reports of one of many videos."""
+    shown = os.fsencode(video).decode("utf-8", "backslashreplace")
+    safe = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in shown)
+    return safe.strip("._")[-120:] or "video"
+
+
+def _analyze_many(
+    videos: Sequence[Path],
+    request: Request,
+    policy: Policy,
+    exporters: Sequence[Exporter],
+    *,
+    strict: bool,
+) -> int:
+    """Watch many videos, ``workers`` at a time: each pass is a process of its own."""
+    codes = list[int]()
+    with ThreadPoolExecutor(max_workers=request.workers) as pool:
+        runs = [(video, pool.submit(_try_watch, video, request, policy)) for video in videos]
+        for video, run in runs:
+            outcome = run.result()
+            if isinstance(outcome, ReelcheckError):
+                tell(outcome, about=plain_text(str(video)))
+                codes.append(outcome.exit_code)
+                continue
+            _give(outcome, video, request, exporters, many=True)
+            codes.append(exit_code(outcome.verdict.decision, strict=strict))
+    return next(code for code in _STRENGTH if code in codes)
+
+
+def _try_watch(video: Path, request: Request, policy: Policy) -> Report | ReelcheckError:
+    try:
+        return analyze(
+            video,
+            policy=policy,
+            profile=request.profile,
+            only=request.only,
+            threads=request.threads,
+        )
+    except ReelcheckError as error:
+        return error

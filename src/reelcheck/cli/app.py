@@ -1,0 +1,162 @@
+"""The commands and their options. What they do is imported when they run, so that help is quick."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reelcheck import __version__
+from reelcheck.cli.errors import tidy_errors
+
+app = typer.Typer(
+    name="reelcheck",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Watch a video once; say how good it looks and whether it is safe, second by second.",
+    epilog="Exit codes: 0 PASS or WARN, 1 FAIL, 2 bad input or call, 3 something is missing on "
+    "this machine, 4 INCONCLUSIVE, 5 a fault of reelcheck.",
+)
+models_app = typer.Typer(
+    rich_markup_mode=None, no_args_is_help=True, help="Look at the models and their cards."
+)
+app.add_typer(models_app, name="models")
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's callback form
+    if value:
+        typer.echo(f"reelcheck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def analyze(  # noqa: PLR0913, PLR0917 - one parameter per option
+    video: Annotated[list[Path], typer.Argument(help="Videos, or folders to search for videos.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the reports, one sub-folder per video.")
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="Formats, comma-separated; known: see the documentation."),
+    ] = None,
+    policy: Annotated[str, typer.Option(help="Name of a policy, or its TOML file.")] = "default",
+    only: Annotated[str, typer.Option(help="Analyzers to run, comma-separated.")] = "",
+    profile: Annotated[str, typer.Option(help="fast, balanced or accurate.")] = "balanced",
+    workers: Annotated[int, typer.Option(min=1, help="Videos to watch at once.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=16, help="Decoder threads per video.")] = 2,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on WARN too.")] = False,  # noqa: FBT002 - a flag
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Watch videos once and judge them.
+
+    \b
+    reelcheck analyze clip.mp4                        a readable summary
+    reelcheck analyze clip.mp4 --format json | jq .   the whole report
+    reelcheck analyze clip.mp4 --out report           report.json and report.html in a folder
+    reelcheck analyze uploads/ --out reports --workers 2
+    reelcheck analyze clip.mp4 --policy broadcast-eu --format json,html,edl --out report
+    reelcheck analyze clip.mp4 --profile fast --only nudity
+    """  # noqa: D301 - \b is typer's mark for text that keeps its lines
+    from reelcheck.cli.analyze import Request, analyze_videos  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        request = Request(
+            videos=tuple(video),
+            out=out,
+            formats=_words(format_ or ""),
+            policy=policy,
+            only=_words(only),
+            profile=profile,
+            workers=workers,
+            threads=threads,
+            quiet=quiet,
+        )
+        raise typer.Exit(analyze_videos(request, strict=strict))
+
+
+@app.command()
+def judge(
+    report: Annotated[Path, typer.Argument(help="A stored report.json.")],
+    policy: Annotated[str, typer.Option(help="Name of a policy, or its TOML file.")] = "default",
+    format_: Annotated[
+        str | None, typer.Option("--format", help="Print the new report in this format.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on WARN too.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Apply another policy to a stored report, without the video.
+
+    \b
+    reelcheck judge report/report.json --policy broadcast-eu
+    reelcheck judge report/report.json --policy my.toml --format html > new.html
+    """  # noqa: D301 - \b is typer's mark for text that keeps its lines
+    from reelcheck.cli.stored import judge_stored  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        raise typer.Exit(judge_stored(report, policy=policy, format_=format_, strict=strict))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the report."""
+    from reelcheck.cli.stored import schema_text  # noqa: PLC0415 - quick help
+
+    typer.echo(schema_text())
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine: versions, isolation, models, and a short clip of known content."""
+    from reelcheck.cli.doctor import run_doctor  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        raise typer.Exit(run_doctor())
+
+
+@app.command()
+def demo(
+    path: Annotated[Path, typer.Argument(help="Where to write it, such as demo.mp4.")],
+) -> None:
+    """Write a short video with planted defects, to try reelcheck on."""
+    from reelcheck.media.synth import write_demo  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        write_demo(path)
+        typer.echo(f"wrote {path}", err=True)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """List the models, and whether their weights are on this machine."""
+    from reelcheck.cli.models import list_models  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        typer.echo(list_models())
+
+
+@models_app.command("show")
+def models_show(name: Annotated[str, typer.Argument(help="Name of a model.")]) -> None:
+    """Show the card of a model: licence, source, training data, figures, limits."""
+    from reelcheck.cli.models import show_model  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        typer.echo(show_model(name))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in (part.strip() for part in text.split(",")) if word)
+
+
+def command_tree() -> dict[str, Any]:
+    """Return every command by its words, for the test that compares help with the docs."""
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)

@@ -1,0 +1,51 @@
+"""Writing reports to a folder: whole or not at all."""
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from reelcheck.errors import OutputError
+from reelcheck.exporters.base import Exporter
+from reelcheck.registry import EXPORTERS
+from reelcheck.verdict.report import Report
+
+_STEM: Final = "report"
+
+
+def load_exporters(names: Sequence[str]) -> list[Exporter]:
+    """Return the exporters of these names.
+
+    Raises:
+        SettingError: a name is unknown.
+    """
+    return [EXPORTERS.load(name)() for name in dict.fromkeys(names)]
+
+
+def write_reports(report: Report, folder: Path, exporters: Sequence[Exporter]) -> list[Path]:
+    """Write one report in every format to ``folder``; return the paths.
+
+    Raises:
+        OutputError: the folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [_write(folder / f"{_STEM}{one.suffix}", one.render(report)) for one in exporters]
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise OutputError(
+            f"cannot write to {folder}: {error.strerror}",
+            code="E_STORAGE_FULL" if full else "E_STORAGE_READONLY",
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> Path:
+    """Write under another name first: a reader never sees half a report."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
