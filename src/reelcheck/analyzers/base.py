@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 from reelcheck.frames import AudioBatch, AudioInfo, AudioNeeds, FrameBatch, FrameNeeds, VideoInfo
-from reelcheck.spans import Observation
+from reelcheck.spans import Observation, TimeSpan
 
 Needs = FrameNeeds | AudioNeeds
 
@@ -32,8 +32,13 @@ class Listen(Protocol):
         """Take the next samples; return what is certain by now."""
         ...
 
-    def end(self) -> Iterable[Observation]:
-        """Return what only the end of the stream makes certain. Called once, last."""
+    def end(self, picture: TimeSpan | None) -> Iterable[Observation]:
+        """Return what only the end of the stream makes certain. Called once, last.
+
+        Args:
+            picture: From the first to the last frame of the first video stream; ``None`` when
+                it had none.
+        """
         ...
 
 

@@ -33,7 +33,8 @@ class LoudnessAnalyzer:
 
     Signals: ``momentary_lufs`` (400 ms window), ``short_term_lufs`` (3 s window), both LUFS, and
     over the whole file ``integrated_lufs`` (LUFS), ``loudness_range_lu`` (LU), ``true_peak_dbtp``
-    (dBTP). Events: ``silence``, ``clipping``, ``channel_loss``.
+    (dBTP). Events: ``silence`` (exact to the sample), ``clipping`` and ``channel_loss`` (exact to
+    a tenth of a second), ``length_mismatch``.
     """
 
     name: str = "loudness"
@@ -53,6 +54,8 @@ class LoudnessAnalyzer:
     """A channel this far below the loudest one is lost. Ours: stage-side microphones leak more."""
     channel_seconds: Fraction = Fraction(3)
     """Panned music may leave a channel alone this long. Ours."""
+    mismatch_seconds: Fraction = Fraction(1, 2)
+    """Picture and sound may start or end this far apart: codecs pad a few frames. Ours."""
 
     def listen(self, audio: AudioInfo) -> "_LoudnessListen":
         """Start on one stream."""
@@ -95,7 +98,7 @@ class _LoudnessListen:
         self._rest: NDArray[np.float32] | None = None
         self._rest_start = Fraction(0)
         self._rate = 0
-        self._silence = _Stretch("silence", recipe.silence_seconds)
+        self._last_loud = Fraction(0)
         self._clipping = _Stretch("clipping", Fraction(0))
         self._lost: dict[int, _Stretch] = {}
 
@@ -107,6 +110,7 @@ class _LoudnessListen:
             span = TimeSpan(reading.start, reading.start + _WINDOW)
             yield self._sample("momentary_lufs", span, max(_FLOOR_LUFS, reading.momentary_lufs))
             yield self._sample("short_term_lufs", span, max(_FLOOR_LUFS, reading.short_term_lufs))
+        yield from self._silences(batch)
         samples, start = batch.samples, batch.start
         if self._rest is not None and self._rest.shape[0] == samples.shape[0]:
             joined = self._rest_start + Fraction(self._rest.shape[1], batch.rate_hz)
@@ -122,28 +126,45 @@ class _LoudnessListen:
         self._rest_start = start + Fraction(whole, batch.rate_hz)
         self._end = batch.end
 
+    def _silences(self, batch: AudioBatch) -> Iterator[Observation]:
+        """Report every pause between two loud samples that is long enough."""
+        limit = 10 ** (self._recipe.silence_dbfs / 20)
+        loud = np.flatnonzero((np.abs(batch.samples) > limit).any(axis=0))
+        if not len(loud):
+            return
+        first = batch.start + Fraction(int(loud[0]), batch.rate_hz)
+        yield from self._silence(self._last_loud, first)
+        least = int(self._recipe.silence_seconds * batch.rate_hz)
+        for index in np.flatnonzero(np.diff(loud) >= least):
+            yield from self._silence(
+                batch.start + Fraction(int(loud[index]), batch.rate_hz),
+                batch.start + Fraction(int(loud[index + 1]), batch.rate_hz),
+            )
+        self._last_loud = batch.start + Fraction(int(loud[-1]), batch.rate_hz)
+
+    def _silence(self, start: Fraction, end: Fraction) -> Iterator[Observation]:
+        if end - start >= self._recipe.silence_seconds:
+            note = f"no sound above {self._recipe.silence_dbfs:g} dBFS"
+            span = TimeSpan(start, end)
+            yield self._event("silence", span, float(span.seconds), "s", note)
+
     def _window(self, window: NDArray[np.float32], start: Fraction) -> Iterator[Observation]:
         recipe = self._recipe
         span = TimeSpan(start, start + Fraction(window.shape[1], self._rate))
         size = np.abs(window)
         peak_dbfs = _decibel(float(size.max(initial=0.0)))
-        quiet = peak_dbfs if peak_dbfs <= recipe.silence_dbfs else None
-        yield from self._events(self._silence, span, quiet, "dBFS", "no sound above {:.0f} dBFS")
+        silent = peak_dbfs <= recipe.silence_dbfs
         tops = _flat_tops(size >= recipe.clip_level, recipe.clip_run_samples)
         clipped = float(tops) if tops >= recipe.clip_runs else None
         yield from self._events(
             self._clipping, span, clipped, "", "up to {:.0f} flat tops in a tenth of a second"
         )
-        yield from self._channels(window, span, quiet is not None)
+        if window.shape[0] > 1:  # one channel alone cannot be lost against another
+            yield from self._channels(window, span, silent=silent)
 
     def _channels(
-        self,
-        window: NDArray[np.float32],
-        span: TimeSpan,
-        silent: bool,  # noqa: FBT001 - private
+        self, window: NDArray[np.float32], span: TimeSpan, *, silent: bool
     ) -> Iterator[Observation]:
-        if window.shape[0] < 2:  # noqa: PLR2004 - one channel cannot be lost against another
-            return
         levels = [_decibel(float(np.sqrt(np.mean(np.square(row))))) for row in window]
         for channel, level in enumerate(levels):
             gap = max(levels) - level
@@ -160,24 +181,38 @@ class _LoudnessListen:
         for found, worst in stretch.step(span, score):
             yield self._event(stretch.label, found, worst, unit, note.format(worst))
 
-    def end(self) -> Iterator[Observation]:
+    def end(self, picture: TimeSpan | None) -> Iterator[Observation]:
         if self._first is None:
             return
+        yield from self._silence(self._last_loud, self._end)
         notes = {
-            "silence": ("dBFS", "no sound above {:.0f} dBFS"),
             "clipping": ("", "up to {:.0f} flat tops in a tenth of a second"),
             "channel_loss": ("dB", "a channel is {:.0f} dB below the loudest"),
         }
-        for stretch in (self._silence, self._clipping, *self._lost.values()):
+        for stretch in (self._clipping, *self._lost.values()):
             unit, note = notes[stretch.label]
             for found, worst in stretch.close():
                 yield self._event(stretch.label, found, worst, unit, note.format(worst))
+        if picture is not None:
+            yield from self._mismatch(picture, TimeSpan(self._first, self._end))
         total = self._meter.total()
         whole = TimeSpan(min(self._first, self._end), self._end)
         if total is not None:
             yield self._sample("integrated_lufs", whole, max(_FLOOR_LUFS, total.integrated_lufs))
             yield self._sample("loudness_range_lu", whole, total.loudness_range_lu, "LU")
             yield self._sample("true_peak_dbtp", whole, total.true_peak_dbtp, "dBTP")
+
+    def _mismatch(self, picture: TimeSpan, sound: TimeSpan) -> Iterator[Observation]:
+        for part, one, other in (
+            ("begins", picture.start, sound.start),
+            ("ends", picture.end, sound.end),
+        ):
+            apart = abs(one - other)
+            if apart >= self._recipe.mismatch_seconds:
+                later = "picture" if one > other else "sound"
+                note = f"the {later} {part} {float(apart):.2f} s after the other"
+                span = TimeSpan(min(one, other), max(one, other))
+                yield self._event("length_mismatch", span, float(apart), "s", note)
 
     def _sample(self, signal: str, span: TimeSpan, score: float, unit: str = "LUFS") -> Observation:
         return Observation(

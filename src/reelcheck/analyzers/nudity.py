@@ -3,8 +3,8 @@
 Method: the network of the card ``open-nsfw`` on single frames. Candidates come four times a
 second and at every sudden change of the picture. One is scored at least every second, and after
 every sudden change that shows something unlike the latest scored ones, so every shot is scored
-at least once; around a suspicious score all candidates are scored. Black borders are trimmed first: they alone can raise
-a score severalfold.
+at least once; around a suspicious score all candidates are scored. Black borders are trimmed
+first: they alone can raise a score severalfold.
 
 Limits: see the card. Recall was not measured by us; a low score is no proof of anything. A shot
 without a sudden start that lasts less than a quarter of a second can fall between candidates.

@@ -1,6 +1,7 @@
 """Choose the picture that shows an event, and say which pictures nobody should see unasked."""
 
 import base64
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ def with_evidence(
     for position in sorted(range(len(events)), key=lambda position: _rank(events[position])):
         event = events[position]
         nearest = _nearest(event, by_stream[event.stream])
-        if nearest is not None and len(chosen) < MAX_PICTURES:
+        if nearest and len(chosen) < MAX_PICTURES:
             chosen[position] = Evidence(
                 time_seconds=seconds(nearest.at_us),
                 jpeg_base64=nearest.jpeg_base64,
@@ -88,15 +89,20 @@ def _rank(event: Event) -> tuple[int, int]:
     return -SEVERITY_ORDER.index(event.severity), -length_us
 
 
-def _nearest(event: Event, stills: Iterable[Still]) -> Still | None:
+def _nearest(event: Event, stills: Sequence[Still]) -> Still | None:
+    """Return the one of ``stills``, sorted by time, nearest to the middle of ``event``.
+
+    If any lies inside the event, so does this one.
+    """
     start_us, end_us = microseconds(event.start_seconds), microseconds(event.end_seconds)
-
-    def distance(still: Still) -> tuple[int, int]:
-        outside_us = max(start_us - still.at_us, still.at_us - end_us, 0)
-        return outside_us, abs(2 * still.at_us - start_us - end_us)
-
-    best = min(stills, key=distance, default=None)
-    return best if best is not None and distance(best)[0] <= REACH_US else None
+    after = bisect_left(stills, start_us + end_us, key=lambda still: 2 * still.at_us)
+    best = min(
+        stills[max(0, after - 1) : after + 1],
+        key=lambda still: abs(2 * still.at_us - start_us - end_us),
+        default=None,
+    )
+    is_near = best and start_us - REACH_US <= best.at_us <= end_us + REACH_US
+    return best if is_near else None
 
 
 def _sensitive_stretches(events: Iterable[Event], report: Report) -> list[tuple[int, int]]:

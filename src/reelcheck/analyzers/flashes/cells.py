@@ -35,7 +35,7 @@ RED_STEP_UV: Final = 0.2
 _VEIL_CD_M2: Final = 0.1
 """White light added before chromaticity is taken, so that the colour of black is white and noise
 in the dark is no colour. Ours: it moves a red of 20 cd/m2 by 1 % of its distance from white."""
-_CANDIDATE_CR: Final = {Transfer.SDR: 0.33, Transfer.PQ: 0.1, Transfer.HLG: 0.1}
+_CANDIDATE_CR: Final = {Transfer.SDR: 0.36, Transfer.PQ: 0.1, Transfer.HLG: 0.1}
 """A saturated red has at least this Cr per Y' (ours: 0.40 is the least that SDR allows)."""
 _LEAST_CR: Final = 0.02
 """Cr that any red which the veil does not hide exceeds (ours; the least is 0.023)."""
@@ -130,7 +130,9 @@ class RedCells:
         self._colour = colour_
         self._candidate = np.float32(_CANDIDATE_CR[colour_.transfer])
         self._other_uv = np.full((2, cells), np.nan, dtype=np.float32)
+        self._other_distance = np.full(cells, -np.inf, dtype=np.float32)  # from red, squared
         self._red_uv = np.full((2, cells), np.nan, dtype=np.float32)
+        self._red_distance = np.full(cells, np.inf, dtype=np.float32)
         self._may_come = np.ones(cells, dtype=np.bool_)
         self._may_leave = np.ones(cells, dtype=np.bool_)
         self._red_seconds = np.full(cells, -np.inf)
@@ -142,15 +144,14 @@ class RedCells:
         red = self._is_red(grid, linear)
         if red is not None:
             self._red_seconds[red] = at_seconds
+        cells = np.flatnonzero(self._red_seconds > at_seconds - _RED_MEMORY_SECONDS)
         if self._sampled is None or at - self._sampled >= _RED_SAMPLING:
             self._sampled = at
-            cells = np.arange(self._may_come.size)
+            came, left = self._compare(np.s_[:], linear.reshape(3, -1), red)
+        elif cells.size:
+            came, left = self._compare(cells, linear.reshape(3, -1)[:, cells], red)
         else:
-            cells = np.flatnonzero(self._red_seconds > at_seconds - _RED_MEMORY_SECONDS)
-        if not cells.size:
             return None
-        now = np.zeros(cells.size, dtype=np.bool_) if red is None else red[cells]
-        came, left = self._compare(cells, linear.reshape(3, -1)[:, cells], now)
         if not came.size + left.size:
             return None
         changed = np.zeros(grid.shape[1:], dtype=np.bool_)
@@ -159,32 +160,38 @@ class RedCells:
         return Transitions(changed, came.size - left.size)
 
     def _is_red(self, grid: Floats, linear: Floats) -> Mask | None:
-        """Return which cells are a saturated red, ``None`` when too few can be."""
+        """Return which cells are a saturated red, ``None`` when too few are."""
+        few = FEW_RATIO * grid[0].size
         limit = np.maximum(self._candidate * grid[0], np.float32(_LEAST_CR))
-        if np.count_nonzero(grid[2] > limit) < FEW_RATIO * limit.size:
+        if np.count_nonzero(grid[2] > limit) < few:
             return None
         red: Mask = colour.red_ratio(linear[None], self._colour).ravel() >= np.float32(RED_RATIO)
-        return red
+        return red if np.count_nonzero(red) >= few else None
 
-    def _compare(self, cells: Indices, linear: Floats, red: Mask) -> tuple[Indices, Indices]:
+    def _compare(
+        self, cells: Indices | slice, linear: Floats, red: Mask | None
+    ) -> tuple[Indices, Indices]:
         """Return which of ``cells`` came to red and which left it; move what they started from."""
         light = linear.reshape(1, 3, 1, -1) + np.float32(_VEIL_CD_M2)
         uv = colour.chromaticity_uv(light, self._colour).reshape(2, -1)
-        other_uv, red_uv = self._other_uv[:, cells], self._red_uv[:, cells]
+        now = np.zeros(uv.shape[1], dtype=np.bool_) if red is None else red[cells]
         may_come, may_leave = self._may_come[cells], self._may_leave[cells]
-        came = may_come & red & _apart(uv, other_uv)
-        left = may_leave & _apart(uv, red_uv)
+        came = may_come & now & _apart(uv, self._other_uv[:, cells])
+        left = may_leave & _apart(uv, self._red_uv[:, cells])
         # until it changes, a cell keeps its farthest colour from red, and its reddest red
         distance = _squared_distance(uv, _RED_UV)
-        start = np.isnan(other_uv[0]) | (distance > _squared_distance(other_uv, _RED_UV))
-        start = left | (may_come & start)
-        self._other_uv[:, cells[start]] = uv[:, start]
-        redder = np.isnan(red_uv[0]) | (distance < _squared_distance(red_uv, _RED_UV))
-        redder = came | (may_leave & red & redder)
-        self._red_uv[:, cells[redder]] = uv[:, redder]
+        other = np.flatnonzero(left | (may_come & (distance > self._other_distance[cells])))
+        redder = np.flatnonzero(came | (may_leave & now & (distance < self._red_distance[cells])))
         self._may_come[cells] = (may_come | left) & ~came
         self._may_leave[cells] = (may_leave | came) & ~left
-        return cells[came], cells[left]
+        of_stream = cells if isinstance(cells, np.ndarray) else np.arange(uv.shape[1])
+        for moved, uvs, distances in (
+            (other, self._other_uv, self._other_distance),
+            (redder, self._red_uv, self._red_distance),
+        ):
+            uvs[:, of_stream[moved]] = uv[:, moved]
+            distances[of_stream[moved]] = distance[moved]
+        return of_stream[came], of_stream[left]
 
 
 def _apart(uv: Floats, other: Floats) -> Mask:

@@ -28,20 +28,24 @@ class Together:
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self._last_seconds = np.full(shape, -np.inf)
+        self._last_seconds = np.full(shape, -np.inf, dtype=np.float32)
         radius = max(1, round(max(shape) * _RADIUS_RATIO))
         self._rows, self._to_row = _neighbourhoods(shape[0], radius)
         self._columns, self._to_column = _neighbourhoods(shape[1], radius)
 
     def keep(self, at: Fraction, changed: Mask) -> Mask | None:
         """Return the cells of ``changed`` that pass, ``None`` when none do."""
-        at_seconds = float(at)
-        self._last_seconds[changed] = at_seconds
+        at_seconds = np.float32(at)
+        np.copyto(self._last_seconds, at_seconds, where=changed)
         if np.count_nonzero(changed) < FEW_RATIO * changed.size:
             return None
         lively = self._last_seconds > at_seconds - _LIVELY_SECONDS
-        together = self._around(changed) >= np.float32(_TOGETHER_RATIO) * self._around(lively)
-        kept: Mask = changed & together[self._to_row[:, None], self._to_column]
+        enough = np.float32(_TOGETHER_RATIO) * self._around(lively)
+        together = self._around(changed) >= np.maximum(enough, 1)
+        if not together.any():
+            return None
+        kept = together.take(self._to_row, axis=0).take(self._to_column, axis=1)
+        kept &= changed
         return kept if kept.any() else None
 
     def _around(self, cells: Mask) -> NDArray[np.float32]:
