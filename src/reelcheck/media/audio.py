@@ -27,6 +27,8 @@ class AudioDecoder:
         self.errors = 0
         self.end: Fraction | None = None
         """Time just after the last sample, from the start of the video."""
+        self.reach = Fraction(0)
+        """Time just after the last packet, from the start of the video, decoded or not."""
         self._origin = origin
         self._block_seconds = block_seconds
         self._resampler: AudioResampler | None = None
@@ -35,6 +37,7 @@ class AudioDecoder:
 
     def feed(self, packet: "Packet[AudioStream]") -> Iterator[AudioBatch]:
         """Decode one packet; yield the blocks that became full."""
+        self.note(packet)
         try:
             frames = packet.decode()
         except MemoryError:
@@ -45,6 +48,12 @@ class AudioDecoder:
         for frame in frames:
             if isinstance(frame, AudioFrame):
                 yield from self._take(frame)
+
+    def note(self, packet: "Packet[AudioStream]") -> None:
+        """Take note of how far the sound reaches, without decoding it."""
+        if packet.pts is not None and packet.time_base:
+            tick = packet.pts + (packet.duration or 0)
+            self.reach = max(self.reach, tick * Fraction(packet.time_base) - self._origin)
 
     def flush(self) -> Iterator[AudioBatch]:
         """Yield what is left. Called once, last."""

@@ -41,7 +41,7 @@ class Pass:
 def settle(over: Pass) -> Account:
     """Return the account of a pass."""
     claim, disbelief = _claimed_end(over)
-    sound_end = max((sound.end for sound in over.sounds if sound.end), default=Fraction(0))
+    sound_end = max((sound.reach for sound in over.sounds), default=Fraction(0))
     ends = [_last_end(decoder, over.origin) for decoder in over.decoders]
     duration = max([*ends, sound_end, claim or Fraction(0)])
     spans = list[CoverageSpan]()
@@ -88,13 +88,22 @@ def _claimed_end(over: Pass) -> tuple[Fraction | None, list[str]]:
     claims = [_own_end(stream, over.origin) for stream in streams]
     ends = [end for end in claims if end is not None]
     if not ends and source.claims.duration is not None:
-        micros = source.container.start_time
-        start = over.origin if micros is None else Fraction(micros, 1_000_000)
-        ends.append(start + source.claims.duration - over.origin)
+        ends.append(_container_end(over, source.claims.duration))
     claim = max(ends, default=None)
     if claim is not None and claim > over.limits.duration_seconds:
         return None, [f"W_HEADER_DISAGREES: the header claims {float(claim):.3g} s"]
     return claim, []
+
+
+def _container_end(over: Pass, duration: Fraction) -> Fraction:
+    """Return the end that the container claims; some count it from 0, some from the start.
+
+    The reading that asks for less is taken: FFmpeg's Matroska and FLV count from 0.
+    """
+    micros = over.source.container.start_time
+    start = over.origin if micros is None else Fraction(micros, 1_000_000)
+    readings = (duration - over.origin, start + duration - over.origin)
+    return min((reading for reading in readings if reading > 0), default=duration)
 
 
 def _own_end(stream: VideoStream | AudioStream, origin: Fraction) -> Fraction | None:
@@ -130,10 +139,10 @@ def _tail(
     if over.stopped:
         return over.stopped, Fraction(0)
     own = _own_end(decoder.stream, over.origin)
-    if own is None and not over.source.claims.structure.cut:
-        own = sound_end and min(sound_end, end)
-    if own and own <= end + tolerance:
+    if own is not None and own <= end + tolerance:
         return "no picture here, only sound", None
+    if sound_end > end + tolerance:
+        return "W_PARTIAL: the sound goes on without picture", max(tolerance, _LATE_START)
     return "W_PARTIAL: the video ends early", tolerance
 
 

@@ -44,12 +44,11 @@ CONTAINERS: dict[str, Container] = {
         _container("ogg", "ogg", "ogv ogg ogx"),
         _container("asf", "asf", "wmv asf"),
         _container("mxf", "mxf", "mxf"),
-        _container("nut", "nut", "nut"),
         _container("ivf", "ivf", "ivf"),
         _container("y4m", "yuv4mpegpipe", "y4m"),
         _container("gif", "gif", "gif"),
         _container("apng", "apng", "png apng"),
-        _container("webp", "webp", "webp"),
+        _container("webp", "matroska", "webp"),
         _container("h264", "h264", "h264 264 avc", elementary=True),
         _container("hevc", "hevc", "h265 265 hevc", elementary=True),
         _container("mpegvideo", "mpegvideo", "m2v m1v mpv", elementary=True),
@@ -63,7 +62,6 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"OggS", "ogg"),  # RFC 3533
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),  # ASF header object
     (b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02", "mxf"),  # SMPTE ST 377 partition pack
-    (b"nut/multimedia container\x00", "nut"),
     (b"DKIF", "ivf"),
     (b"YUV4MPEG2 ", "y4m"),
     (b"GIF87a", "gif"),

@@ -5,6 +5,7 @@ taken for a protocol or a pattern; FFmpeg may use the ``fd`` protocol alone, so 
 make it open another file or a connection.
 """
 
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from av.video.stream import VideoStream
 from reelcheck.errors import VideoError
 from reelcheck.media.sniff import HEAD_BYTES, Container, sniff
 from reelcheck.media.structure import FileReader, Structure, walk
+from reelcheck.media.webp import canvas_size, repack
 from reelcheck.settings import Limits
 
 VIDEO_CODECS: Final = frozenset(
@@ -88,19 +90,23 @@ class Source:
 
     def _open(self, kind: Container, structure: Structure) -> InputContainer:
         os.lseek(self.fd, 0, os.SEEK_SET)
+        file: str | io.BytesIO = "fd:"
+        if kind.name == "webp":
+            file = repack(self.file, self._limits)
         try:
             container = av.open(
-                "fd:",
+                file,
+                "r",
                 format=kind.demuxer,
                 metadata_errors="replace",
                 options={
-                    "fd": str(self.fd),
                     "format_whitelist": kind.demuxer,
                     "protocol_whitelist": "fd",
                     "probesize": str(_PROBE_BYTES),
                     "analyzeduration": str(_ANALYZE_MICROSECONDS),
                     "max_streams": str(self._limits.streams + 1),
                     "max_pixels": str(self._limits.frame_pixels),
+                    **({"fd": str(self.fd)} if file == "fd:" else {}),
                 },
             )
         except MemoryError as error:
@@ -170,11 +176,12 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
 def _check_claimed_size(container: str, head: bytes, limits: Limits) -> None:
     """Refuse picture bombs by their headers: FFmpeg decodes while it opens."""
     if container == "gif":
-        _check_size(
-            int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little"), limits
-        )
+        size = int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
     elif container == "apng":
-        _check_size(int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big"), limits)
+        size = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    else:
+        size = canvas_size(head) or (0, 0) if container == "webp" else (0, 0)
+    _check_size(*size, limits)
 
 
 def _check_stream(stream: VideoStream, limits: Limits) -> None:

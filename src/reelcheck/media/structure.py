@@ -9,6 +9,7 @@ between two fragments and a bare elementary stream look whole; nothing in the by
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -146,11 +147,11 @@ def _walk_matroska(file: FileReader) -> Structure:
     return Structure(trailing_bytes=file.size - end)
 
 
-_TS_LOOK_PACKETS = 64
+_TS_TAIL_BYTES = 1 << 20
 
 
 def _walk_mpegts(file: FileReader) -> Structure:
-    """ISO 13818-1: packets of one fixed size tile the file."""
+    """ISO 13818-1: packets of one fixed size tile the file, and the last PES packets are whole."""
     head = file.at(0, 1024)
     packet, offset = next(
         (size, skip)
@@ -160,12 +161,41 @@ def _walk_mpegts(file: FileReader) -> Structure:
     rest = file.size % packet
     if rest:
         return Structure(cut=f"the last packet has {rest} of {packet} bytes")
-    count = file.size // packet
-    first = max(0, count - _TS_LOOK_PACKETS) * packet
+    first = max(0, file.size // packet - _TS_TAIL_BYTES // packet) * packet
     tail = file.at(first, file.size - first)
-    if set(tail[offset::packet]) != {0x47}:
+    if set(tail[offset::packet][-16:]) != {0x47}:
         return Structure(broken="the last packets have no sync bytes")
-    return Structure()
+    cut = _unfinished_pes(
+        tail[at + offset : at + offset + 188] for at in range(0, len(tail), packet)
+    )
+    return Structure(cut=f"the last PES packet of stream 0x{cut:x} is cut" if cut else "")
+
+
+def _unfinished_pes(packets: Iterable[bytes]) -> int:
+    """Return the PID of an elementary stream whose last PES packet is cut, or 0.
+
+    A PES packet states its length, except for video, where the last packet of a whole one is
+    stuffed to fill up: a full payload there fits by chance in one file of 184.
+    """
+    missing = dict[int, int | None]()
+    stuffed = dict[int, bool]()
+    for packet in packets:
+        pid = int.from_bytes(packet[1:3], "big") & 0x1FFF
+        skip = 5 + packet[4] if packet[3] & 0x20 else 4
+        payload = packet[skip:] if packet[3] & 0x10 else b""
+        if packet[1] & 0x40:
+            missing.pop(pid, None)
+            if payload[:3] == b"\x00\x00\x01":
+                length = int.from_bytes(payload[4:6], "big")
+                missing[pid] = 6 + length if length else None
+        if pid in missing and payload:
+            left = missing[pid]
+            missing[pid] = None if left is None else left - len(payload)
+            stuffed[pid] = bool(packet[3] & 0x20)
+    for pid, left in missing.items():
+        if (left is None and not stuffed[pid]) or (left is not None and left > 0):
+            return pid
+    return 0
 
 
 def _walk_riff(file: FileReader) -> Structure:
@@ -259,6 +289,67 @@ def _walk_ivf(file: FileReader) -> Structure:
     return Structure(cut="the last frame is cut" if at > file.size else "")
 
 
+_Y4M_CHROMA = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "411": (4, 1)}
+
+
+def _walk_y4m(file: FileReader) -> Structure:
+    """YUV4MPEG2: frames of one size follow the header line."""
+    line, _, _ = file.at(0, 256).partition(b"\n")
+    tags = {word[:1]: word[1:] for word in line.decode("ascii", "replace").split()[1:]}
+    try:
+        width, height = int(tags["W"]), int(tags["H"])
+    except (KeyError, ValueError):
+        return Structure(broken="no picture size in the header")
+    chroma = tags.get("C", "420")
+    across, down = _Y4M_CHROMA.get(chroma[:3], (1, 1))
+    planes = 2 * -(-width // across) * -(-height // down) if not chroma.startswith("mono") else 0
+    if chroma == "444alpha":
+        planes += width * height
+    deep = chroma.startswith("mono") and chroma != "mono"
+    deep |= "p" in chroma and chroma.split("p")[-1].isdigit()
+    frame = len(b"FRAME\n") + (width * height + planes) * (2 if deep else 1)
+    rest = (file.size - len(line) - 1) % frame
+    plain = file.at(len(line) + 1, 6) == b"FRAME\n"
+    return Structure(cut=f"the last frame has {rest} of {frame} bytes" if rest and plain else "")
+
+
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
+def _walk_asf(file: FileReader) -> Structure:
+    """ASF, section 3.2: the file properties object states the size of the file."""
+    head = file.at(0, 1 << 16)
+    at = head.find(_ASF_FILE_PROPERTIES)
+    live = head[at + 88 : at + 89] == b"\x01"
+    if at < 0 or live:
+        return Structure()
+    stated = int.from_bytes(head[at + 40 : at + 48], "little")
+    if stated > file.size:
+        return Structure(cut=f"the file should have {stated} bytes")
+    return Structure(trailing_bytes=file.size - stated if stated else 0)
+
+
+_MXF_FOOTER = bytes.fromhex("060e2b34020501010d01020101")
+
+
+def _walk_mxf(file: FileReader) -> Structure:
+    """SMPTE ST 377-1: KLV packets tile the file, and a footer partition is among them."""
+    at, footer = 0, False
+    for _ in range(_MAX_ELEMENTS):
+        if at >= file.size:
+            break
+        head = file.at(at, 25)
+        if head[:4] != b"\x06\x0e\x2b\x34" or len(head) < len(b"key of 16 bytes, "):
+            return Structure(cut=f"no valid packet at byte {at}")
+        footer |= head.startswith(_MXF_FOOTER) and head[13] == 4  # noqa: PLR2004 - footer kind
+        more = head[16] & 0x7F if head[16] & 0x80 else 0
+        size = int.from_bytes(head[17 : 17 + more], "big") if more else head[16]
+        at += 17 + more + size
+    if at > file.size:
+        return Structure(cut="the last packet is cut")
+    return Structure(cut="" if footer else "no footer partition")
+
+
 _WALKERS = {
     "mp4": _walk_mp4,
     "matroska": _walk_matroska,
@@ -271,4 +362,7 @@ _WALKERS = {
     "ogg": _walk_ogg,
     "mpeg": _walk_mpeg_ps,
     "ivf": _walk_ivf,
+    "y4m": _walk_y4m,
+    "asf": _walk_asf,
+    "mxf": _walk_mxf,
 }

@@ -57,7 +57,7 @@ class _Pass:
         sound_recipes = [recipe for recipe in recipes if isinstance(recipe, AudioAnalyzer)]
         self._sounds = {
             stream.index: SoundPass(stream, sound_recipes, channel, origin=self._origin)
-            for stream in (source.audio if sound_recipes else ())
+            for stream in source.audio
             if stream.codec_context is not None
         }
         self._told = 0.0
@@ -125,16 +125,14 @@ class _Pass:
                 self._show(video, timed)
         elif index in self._sounds:
             sound = self._sounds[index]
-            for batch in sound.decoder.feed(packet):
-                sound.hear(batch)
+            sound.feed(packet)
 
     def _flush(self) -> None:
         for video in self._videos.values():
             for timed in video.decoder.flush():
                 self._show(video, timed)
         for sound in self._sounds.values():
-            for batch in sound.decoder.flush():
-                sound.hear(batch)
+            sound.flush()
 
     def _show(self, video: VideoPass, timed: TimedFrame) -> None:
         if not video.started:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from av.audio.stream import AudioStream
+from av.packet import Packet
 
 from reelcheck.analyzers.base import AudioAnalyzer, VideoAnalyzer, Watch
 from reelcheck.frames import AudioBatch, FrameBatch, FrameNeeds
@@ -128,8 +129,21 @@ class SoundPass:
                 Worker(recipe.name, stream.index, channel, see=listen.hear, conclude=listen.end)
             )
 
-    def hear(self, batch: AudioBatch) -> None:
-        """Play one block to every analyzer."""
+    def feed(self, packet: "Packet[AudioStream]") -> None:
+        """Play one packet to every analyzer; when nobody listens, only note that it came."""
+        if not self._workers:
+            self.decoder.note(packet)
+            return
+        for batch in self.decoder.feed(packet):
+            self._play(batch)
+
+    def flush(self) -> None:
+        """Play what the decoder still holds."""
+        if self._workers:
+            for batch in self.decoder.flush():
+                self._play(batch)
+
+    def _play(self, batch: AudioBatch) -> None:
         for worker in self._workers:
             worker.put(batch)
 

@@ -6,7 +6,7 @@ result is the same as if the video had been watched again.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from reelcheck import __version__
@@ -197,14 +197,15 @@ def _signals(samples: Iterable[Observation], media: MediaInfo) -> dict[str, Sign
     return signals
 
 
-def _signal(items: list[Observation], stream: int) -> Signal:
-    items.sort(key=lambda item: (item.span.start, item.span.end, item.score))
-    starts = [rounded(float(item.span.start)) for item in items]
-    ends = [rounded(float(item.span.end)) for item in items]
+def _signal(items: Sequence[Observation], stream: int) -> Signal:
+    rows = sorted(
+        (rounded(float(item.span.start)), rounded(float(item.span.end)), item.score)
+        for item in items
+    )
     return Signal(
         unit=items[0].unit,
         stream=stream,
-        times_seconds=tuple(starts),
-        durations_seconds=tuple(end - start for start, end in zip(starts, ends, strict=True)),
-        values=tuple(item.score for item in items),
+        times_seconds=tuple(start for start, _, _ in rows),
+        durations_seconds=tuple(end - start for start, end, _ in rows),
+        values=tuple(value for _, _, value in rows),
     )
