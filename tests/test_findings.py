@@ -88,6 +88,19 @@ def test_a_signal_beyond_its_limit_becomes_an_event() -> None:
     assert made.note == "nudity.score at 0.8 or more (until past 0.3); highest value 0.9 x"
 
 
+@pytest.mark.parametrize(
+    ("direction", "on_at", "furthest"), [("above", 0.5, "0.9"), ("below", 0.3, "0.1")]
+)
+def test_a_reason_names_the_value_furthest_beyond_the_limit(
+    direction: str, on_at: float, furthest: str
+) -> None:
+    curve = samples("nudity.score", [0.6, 0.4, 0.9, 0.4, 0.2, 0.4, 0.1, 0.4])
+    report = judge(timeline(*curve), policy(nudity("fail", on_at, direction=direction)))
+
+    assert len(report.events) == 2
+    assert f"; found {furthest})" in reason(report, "nudity.nudity").text
+
+
 def test_at_each_moment_the_strongest_rule_of_a_signal_has_the_say() -> None:
     curve = samples("nudity.score", [0.1, 0.6, 0.6, 0.9, 0.9, 0.6, 0.1])
     report = judge(
@@ -244,6 +257,7 @@ def test_the_first_waiver_in_force_gives_the_reason() -> None:
         (Waiver(code="COVERAGE_*", reason="x", from_seconds=10.5), "INCONCLUSIVE"),
         (Waiver(code="W_*", reason="x"), "INCONCLUSIVE"),
         (Waiver(code="COVERAGE_GAP", reason="x", expires=date(2020, 1, 1)), "INCONCLUSIVE"),
+        (Waiver(code="COVERAGE_GAP", reason="x", expires=TODAY), "PASS"),
     ],
 )
 def test_a_gap_can_be_waived_when_its_time_is_covered(waiver: Waiver, decision: str) -> None:

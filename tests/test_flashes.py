@@ -125,9 +125,7 @@ def batches(
 def watch(
     grid: Floats, rate_fps: Fraction | Sequence[Fraction], of: Colour = SDR, *, size: int = 16
 ) -> list[Observation]:
-    times = (
-        [n / rate_fps for n in range(len(grid))] if isinstance(rate_fps, Fraction) else rate_fps
-    )
+    times = [n / rate_fps for n in range(len(grid))] if isinstance(rate_fps, Fraction) else rate_fps
     running = FlashesAnalyzer().watch(info(of))
     found = [seen for batch in batches(grid, times, of, size=size) for seen in running.see(batch)]
     return found + list(running.end())
@@ -297,7 +295,8 @@ def test_more_than_a_quarter_of_the_screen_must_flash(
 
 
 @pytest.mark.parametrize(
-    ("ratio", "expected"), [(0.24, set()), (0.26, {"small_field_flash"}), (0.9, "small_field_flash")]
+    ("ratio", "expected"),
+    [(0.24, set()), (0.26, {"small_field_flash"}), (0.9, "small_field_flash")],
 )
 @pytest.mark.parametrize("corner", [(0, 0), (31, 50), (60, 107)])
 def test_more_than_a_quarter_of_a_third_by_third_field_must_flash(
@@ -426,9 +425,7 @@ def texture(rng: np.random.Generator, shape: tuple[int, int], scale: int) -> Flo
     return (top * (1 - down) + bottom * down).astype(np.float32)
 
 
-def moving(
-    shift: Callable[[int], int], *, scale: int, count: int = 75, seed: int = 5
-) -> Floats:
+def moving(shift: Callable[[int], int], *, scale: int, count: int = 75, seed: int = 5) -> Floats:
     """A full-contrast texture that moves sideways by ``shift(frame)`` cells."""
     wide = texture(np.random.default_rng(seed), (HEIGHT, 1000), scale)
     wide = (wide - wide.min()) / np.ptp(wide)
@@ -545,9 +542,7 @@ def test_two_flashes_a_second_fail_when_they_go_on(seconds: Fraction, expected: 
 @pytest.mark.parametrize(
     ("fourth_last", "expected"), [(3750, {"extended_flash"}), (3749, {"flash_warning"})]
 )
-def test_extended_flashing_is_measured_in_exact_time(
-    fourth_last: int, expected: set[str]
-) -> None:
+def test_extended_flashing_is_measured_in_exact_time(fourth_last: int, expected: set[str]) -> None:
     # there are four changes in every second from the fourth change, at 0.750 s, until the fourth
     # last change leaves the window one second after it happened: for 4.000 s or for 3.999 s
     steps = [*range(0, 3750, 250), fourth_last, 4000, 4250, 4500]
@@ -621,7 +616,9 @@ def test_key_frames_alone_are_not_judged() -> None:
     running = FlashesAnalyzer().watch(info(SDR, key_frames_only=True))
     grid = grey([0.0, 1.0] * 10)
 
-    assert [s for b in batches(grid, [Fraction(n, 25) for n in range(20)]) for s in running.see(b)] == []
+    assert [
+        s for b in batches(grid, [Fraction(n, 25) for n in range(20)]) for s in running.see(b)
+    ] == []
     assert list(running.end()) == []
 
 

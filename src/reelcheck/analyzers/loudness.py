@@ -4,7 +4,7 @@ Method: ITU-R BS.1770-5 / EBU R 128 loudness, range and true peak by FFmpeg's ``
 (exact, see EBU Tech 3341/3342 conformance there); silence, clipping and channel loss on the
 decoded samples.
 
-Limits: dialogue is not told from music; a true peak between samples is estimated by fourfold
+Limits: channel loss is looked for in left and right only; dialogue is not told from music; a true peak between samples is estimated by fourfold
 oversampling; phase and hum are not measured.
 """
 
@@ -25,6 +25,8 @@ _WINDOW: Final = Fraction(1, 10)
 _FLOOR_LUFS: Final = -70.0
 """Absolute gate of BS.1770; also what silence is given."""
 _FLOOR_RMS: Final = 1e-9
+_FRONT_CHANNELS: Final = 2
+"""Left and right come first in every layout of FFmpeg."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,9 @@ class _LoudnessListen:
     def _channels(
         self, window: NDArray[np.float32], span: TimeSpan, *, silent: bool
     ) -> Iterator[Observation]:
-        levels = [_decibel(float(np.sqrt(np.mean(np.square(row))))) for row in window]
+        # Centre, effects and surround channels are silent by design for minutes.
+        front = window[:_FRONT_CHANNELS]
+        levels = [_decibel(float(np.sqrt(np.mean(np.square(row))))) for row in front]
         for channel, level in enumerate(levels):
             gap = max(levels) - level
             stretch = self._lost.setdefault(

@@ -19,6 +19,9 @@ _END_TOLERANCE_FRAMES: Final = Fraction(3, 2)
 """Reference table "bad inputs", section 2: the last frame may end this early."""
 _ROUNDING: Final = Fraction(1, 500)
 """Matroska rounds times to a millisecond, at both ends of a frame."""
+_COUNT_SLACK_FRAMES: Final = 2
+_COUNT_SLACK_RATIO: Final = 0.001
+"""Ours: AVI headers count packed and empty frames too."""
 _LATE_START: Final = Fraction(1, 2)
 """Ours: sound may lead the first picture by this much without anybody missing a picture."""
 
@@ -171,24 +174,27 @@ def _declared(decoders: Sequence[StreamDecoder]) -> int | None:
 
 
 def _count_warnings(declared: int, decoders: Sequence[StreamDecoder]) -> list[str]:
+    """Compare the number of frames with the claim; fewer than claimed is a loss."""
     counted = [decoder for decoder in decoders if decoder.stream.frames > 0]
     known = sum(decoder.ledger.shown + decoder.ledger.lost for decoder in counted)
+    hidden = sum(decoder.discarded for decoder in counted)
     if declared == known:
         return []
-    hidden = sum(decoder.discarded for decoder in counted)
     words = f"{declared} frames claimed, {known} found"
     if hidden:
-        words += f", {hidden} of them cut off by the edit list"
-    return [f"W_HEADER_DISAGREES: {words}"]
+        words += f", {hidden} cut off by the edit list"
+    missing = declared - known - hidden
+    warnings = [f"W_HEADER_DISAGREES: {words}"]
+    if missing > max(_COUNT_SLACK_FRAMES, declared * _COUNT_SLACK_RATIO):
+        warnings.append(f"W_PARTIAL: {missing} of {declared} claimed frames never came")
+    return warnings
 
 
 def _stream_warnings(decoder: StreamDecoder) -> list[str]:
     ledger, clock = decoder.ledger, decoder.clock
+    broken = ledger.errors or ledger.lost or ledger.corrupt
     facts = (
-        (
-            ledger.errors or ledger.lost,
-            f"W_DECODE_ERRORS: {ledger.errors} errors, {ledger.lost} frames lost",
-        ),
+        (broken, f"W_DECODE_ERRORS: {ledger.errors} errors, {ledger.lost} frames lost"),
         (ledger.corrupt, f"W_CORRUPT_FRAMES: {ledger.corrupt} frames"),
         (clock.missing, f"W_NO_TIMESTAMPS: {clock.missing} frames without a time"),
         (clock.repaired, f"W_TIMESTAMPS_REPAIRED: {clock.repaired} frames"),
@@ -197,7 +203,8 @@ def _stream_warnings(decoder: StreamDecoder) -> list[str]:
         (len(decoder.sizes) > 1, f"W_RES_CHANGE: {_sizes(decoder)}"),
     )
     place = f" (stream {decoder.stream.index})" if decoder.stream.index else ""
-    return [text + place for holds, text in facts if holds]
+    texts = [*(text for holds, text in facts if holds), *decoder.notes]
+    return [text + place for text in texts]
 
 
 def _sizes(decoder: StreamDecoder) -> str:

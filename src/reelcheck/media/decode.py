@@ -54,6 +54,8 @@ class StreamDecoder:
         self.sizes = set[tuple[int, int]]()
         self.formats = set[str]()
         self.discarded = 0
+        self.notes: tuple[str, ...] = ()
+        """Warnings about the picture itself, found at the first frame."""
         self.start_tick = 0
         self.end_tick = 0
         self._limits = limits
@@ -72,8 +74,9 @@ class StreamDecoder:
         Raises:
             VideoError: a frame or the whole breaks a limit.
         """
-        if packet.is_discard:
-            self.discarded += 1
+        self.discarded += packet.is_discard
+        self._key_seen |= packet.is_discard and packet.is_keyframe  # decoded, but never shown
+        self.ledger.errors += packet.is_corrupt
         self._promise(packet)
         try:
             frames = packet.decode()

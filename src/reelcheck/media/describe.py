@@ -9,9 +9,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from reelcheck.frames import VideoInfo
+from reelcheck.frames import Transfer, VideoInfo
 from reelcheck.media.decode import StreamDecoder
-from reelcheck.media.planes import colour_of, planar_yuv
+from reelcheck.media.planes import colour_of, has_alpha, planar_yuv
 from reelcheck.media.source import Source
 
 _SAME_START: Final = Fraction(1, 10)
@@ -45,6 +45,24 @@ def rotation_of(frame: VideoFrame) -> tuple[int, bool]:
     clockwise = -frame.rotation % 360
     nearest = round(clockwise / _RIGHT_ANGLE) * _RIGHT_ANGLE
     return nearest % 360, nearest == clockwise
+
+
+def picture_warnings(decoder: StreamDecoder, frame: VideoFrame) -> tuple[str, ...]:
+    """Return what a reader should know about the picture: turned, stretched, HDR or see-through."""
+    stream = decoder.stream
+    turn, exact = rotation_of(frame)
+    roughly = "" if exact else f", the nearest right angle to {-frame.rotation % 360}"
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    transfer = colour_of(frame, frame).transfer
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    alpha = has_alpha(frame.format) or tags.get("alpha_mode") == "1"
+    facts = (
+        (turn or not exact, f"W_ROTATED: shown upright, turned by {turn} degrees{roughly}"),
+        (aspect not in {0, 1}, f"W_SAR: pixels are {aspect.numerator}:{aspect.denominator}"),
+        (transfer is not Transfer.SDR, f"W_HDR: {transfer} light"),
+        (alpha, "W_ALPHA_IGNORED: seen as on black; players may show it otherwise"),
+    )
+    return tuple(text for holds, text in facts if holds)
 
 
 def describe_video(

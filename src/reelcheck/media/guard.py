@@ -4,6 +4,7 @@ What the child found before it died is kept: its messages have already arrived.
 """
 
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -51,7 +52,9 @@ def open_video(path: str | os.PathLike[str], *, limits: Limits) -> tuple[int, Id
     except PermissionError as error:
         raise VideoError("the file may not be read", code="E_NOT_FOUND") from error
     except OSError as error:
-        hint = "give the file that the link points to" if Path(path).is_symlink() else ""
+        if error.errno == errno.ENAMETOOLONG:
+            raise VideoError("the name is too long", code="E_NOT_FOUND") from error
+        hint = "give the file that the link points to" if error.errno == errno.ELOOP else ""
         raise VideoError(
             f"this is not a regular file ({error.strerror})", code="E_NOT_REGULAR", hint=hint
         ) from error

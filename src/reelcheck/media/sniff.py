@@ -102,7 +102,7 @@ def _by_signature(head: bytes) -> str | None:
         return "mp4"
     for prefix, name in _PREFIXES:
         if head.startswith(prefix):
-            return name
+            return name if name != "apng" or b"acTL" in head else None
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])
     if _is_transport_stream(head):
@@ -131,6 +131,8 @@ def _annex_b(head: bytes) -> str | None:
 def _refusal(head: bytes) -> VideoError:
     if _SUBTITLES.match(head):
         return VideoError("this is a subtitle file without video", code="E_NO_VIDEO")
+    if head.startswith((b"\x89PNG", b"\xff\xd8\xff")):
+        return VideoError("this is a still picture, not a video", code="E_FORMAT_NOT_ALLOWED")
     if _PLAYLIST.match(head):
         if _URL.search(head):
             return VideoError(

@@ -33,6 +33,8 @@ class Recipe:
     """What the header claims."""
     options: dict[str, str] = field(default_factory=dict)
     container_options: dict[str, str] = field(default_factory=dict)
+    rotation_degrees: int = 0
+    """Counterclockwise turn written as display matrix, after FFmpeg's convention."""
     tone: NDArray[np.float32] | None = None
     """Sound at 48 kHz, shape [channels, N], coded as AAC (FLAC in Matroska)."""
 
@@ -69,6 +71,8 @@ def _add_stream(container: OutputContainer, recipe: Recipe, width: int, height: 
     stream.width, stream.height, stream.pix_fmt = width, height, recipe.pixel_format
     stream.codec_context.time_base = recipe.time_base
     stream.codec_context.thread_count = 1
+    if recipe.rotation_degrees:
+        stream.set_display_rotation(recipe.rotation_degrees)
     video: VideoStream = stream
     return video
 

@@ -14,7 +14,7 @@ from reelcheck.frames import AudioBatch, FrameBatch, FrameNeeds
 from reelcheck.media.audio import AudioDecoder, describe
 from reelcheck.media.channel import Channel
 from reelcheck.media.decode import StreamDecoder, TimedFrame
-from reelcheck.media.describe import describe_video
+from reelcheck.media.describe import describe_video, picture_warnings
 from reelcheck.media.pictures import PictureMaker
 from reelcheck.media.views import Views
 from reelcheck.media.wire import pack_audio, pack_video
@@ -46,6 +46,7 @@ class VideoPass:
         """Begin, now that the first frame tells what the stream really is."""
         info = describe_video(self.decoder, timed.frame, claimed)
         self._channel.send({"kind": "video", "info": pack_video(info)})
+        self.decoder.notes = picture_warnings(self.decoder, timed.frame)
         self._origin = origin
         wishes: dict[FrameNeeds, list[Callable[[FrameBatch], None]]] = {}
         for recipe in self._recipes:

@@ -1,0 +1,89 @@
+"""Frames that are missing in time."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from reelcheck.analyzers.defects.found import Measure, event
+from reelcheck.analyzers.defects.limits import DefectLimits
+from reelcheck.spans import Observation, TimeSpan
+
+DROPPED = Measure(signal="dropped_frames", label="dropped_frames", unit="frames")
+
+_TOLERANCE_RATIO = 0.10
+_TOLERANCE_SECONDS = 0.0015
+"""Intervals this near to the median count as steady: containers with a clock of milliseconds
+round by up to one on each side."""
+
+
+@dataclass(slots=True)
+class _Gaps:
+    span: TimeSpan
+    frames: int
+
+
+class DroppedFrames:
+    """Report gaps in the presentation times of a stream of steady rate.
+
+    Method: ours. The nominal interval is the running median of the distances between frame
+    starts. A distance beyond ``gap_ratio`` nominal intervals is a gap; its span is the time in
+    which the missing frames should have stood. Gaps near each other become one event that counts
+    all frames they lack.
+
+    Limits: time only. Frames that were lost before the file was made, and whose neighbours were
+    moved together, leave no gap and are not found. Nothing is reported where more than a tenth of
+    the recent intervals differ from the median (variable rate), nor in streams of fewer than
+    ``gap_learn_frames`` intervals.
+    """
+
+    def __init__(self, limits: DefectLimits) -> None:
+        self._limits = limits
+        self._last: Fraction | None = None
+        self._recent: deque[float] = deque(maxlen=limits.gap_window_frames)
+        self._unjudged: list[TimeSpan] = []
+        self._gaps: _Gaps | None = None
+
+    def see(self, span: TimeSpan) -> Iterator[Observation]:
+        """Take the time of the next frame; yield what is certain by now."""
+        last, self._last = self._last, span.start
+        if last is None:
+            return
+        interval = TimeSpan(last, span.start)
+        self._recent.append(float(interval.seconds))
+        self._unjudged.append(interval)
+        if len(self._recent) < self._limits.gap_learn_frames:
+            return
+        for waiting in self._unjudged:
+            yield from self._judge(waiting)
+        self._unjudged = []
+
+    def end(self) -> Iterator[Observation]:
+        """Yield the gaps that are still held back."""
+        gaps, self._gaps = self._gaps, None
+        if gaps is not None:
+            note = f"{gaps.frames} frames are missing in a stream of steady rate"
+            yield event(DROPPED, gaps.span, gaps.frames, note)
+
+    def _judge(self, interval: TimeSpan) -> Iterator[Observation]:
+        bridge = self._limits.gap_bridge_seconds
+        if self._gaps and interval.start - self._gaps.span.end > bridge:
+            yield from self.end()
+        nominal = self._nominal_seconds()
+        if nominal is None or float(interval.seconds) <= self._limits.gap_ratio * nominal:
+            return
+        missing = max(1, round(float(interval.seconds) / nominal) - 1)
+        start = min(interval.start + Fraction(nominal).limit_denominator(100_000), interval.end)
+        if self._gaps is None:
+            self._gaps = _Gaps(TimeSpan(start, interval.end), missing)
+        else:
+            self._gaps.span = TimeSpan(self._gaps.span.start, interval.end)
+            self._gaps.frames += missing
+
+    def _nominal_seconds(self) -> float | None:
+        """Return the median interval, or ``None`` where the rate varies."""
+        ordered = sorted(self._recent)
+        median = ordered[len(ordered) // 2]
+        tolerance = max(_TOLERANCE_RATIO * median, _TOLERANCE_SECONDS)
+        steady = sum(abs(seconds - median) <= tolerance for seconds in ordered)
+        return median if steady >= self._limits.gap_steady_ratio * len(ordered) else None
