@@ -52,7 +52,7 @@ def _strength(samples: NDArray[np.signedinteger[Any]], step: int) -> float | Non
     excess = 4 * steps[:, 2:-2] - beside
     bands = excess[: count * _BANDS].reshape(_BANDS, count, -1).sum(axis=1, dtype=np.int64)
     folded = max(_folded(bands, period) for period in _PERIODS_PX)
-    mean = int(steps.sum(dtype=np.int64)) / steps.size
+    mean = float(steps.sum(dtype=np.int64)) / steps.size
     return max(0.0, folded / (4 * count)) / (mean + _FLOOR * step)
 
 

@@ -51,9 +51,7 @@ def blur_score(lines: LinePair) -> float | None:
     return 1 - sorted(sharp)[rank] / (_LEVELS - 1)
 
 
-def _count_slopes(
-    zones: NDArray[np.int64], samples: _Ints, *, transposed: bool, step: int
-) -> None:
+def _count_slopes(zones: NDArray[np.int64], samples: _Ints, *, transposed: bool, step: int) -> None:
     """Add the slopes of all edges along ``samples`` to the histogram of their zone."""
     steps = steps_along(samples)
     width = 2 * _REACH_PX + 2

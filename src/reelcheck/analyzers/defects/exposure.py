@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelcheck.analyzers.defects.found import Measure, event, sample
 from reelcheck.analyzers.defects.limits import DefectLimits
@@ -65,10 +66,8 @@ class Exposure:
         limits = self._limits
         dark = burnt = None
         if not plain and picture.luma.size:
-            dark = _share(picture, below=limits.dark_luma_ratio, least=limits.dark_area_ratio)
-            burnt = _share(
-                picture, above=limits.clipped_luma_ratio, least=limits.clipped_area_ratio
-            )
+            dark = _share(picture.luma <= limits.dark_luma_ratio, limits.dark_area_ratio)
+            burnt = _share(picture.luma >= limits.clipped_luma_ratio, limits.clipped_area_ratio)
         yield from self._report(DARK, self._dark.feed(dark, picture.span))
         yield from self._report(BURNT, self._burnt.feed(burnt, picture.span))
 
@@ -89,10 +88,7 @@ class Exposure:
         yield event(measure, run.span, run.mean_score, note)
 
 
-def _share(
-    picture: GridPicture, *, least: float, below: float | None = None, above: float | None = None
-) -> float | None:
-    """Return the share of pixels beyond the limit, or ``None`` when it is less than ``least``."""
-    hits = picture.luma <= below if below is not None else picture.luma >= above
-    share = float(np.count_nonzero(hits)) / picture.luma.size
+def _share(hits: NDArray[np.bool_], least: float) -> float | None:
+    """Return the share of ``hits``, or ``None`` when it is less than ``least``."""
+    share = float(np.count_nonzero(hits)) / hits.size
     return share if share >= least else None

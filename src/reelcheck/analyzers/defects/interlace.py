@@ -75,4 +75,5 @@ def combed_ratio(now: Combs, before: Combs | None, *, step: int) -> float | None
 def _block_sums(bands: _Bands) -> NDArray[np.int64]:
     """Return the sums over blocks of 16 x 16, shape [n, W // 16]."""
     by_column = bands.sum(axis=1, dtype=np.int32)
-    return by_column.reshape(len(bands), -1, _BLOCK).sum(axis=2, dtype=np.int64)
+    sums: NDArray[np.int64] = by_column.reshape(len(bands), -1, _BLOCK).sum(axis=2, dtype=np.int64)
+    return sums

@@ -50,4 +50,5 @@ def _laplacian_sums(tiles: NDArray[np.int32]) -> NDArray[np.signedinteger[Any]]:
     """Return the sum of the absolute answers of the kernel in each tile, shape [N]."""
     rows = tiles[:, :-2] - 2 * tiles[:, 1:-1] + tiles[:, 2:]
     answers = rows[:, :, :-2] - 2 * rows[:, :, 1:-1] + rows[:, :, 2:]
-    return np.abs(answers).sum(axis=(1, 2))
+    sums: NDArray[np.signedinteger[Any]] = np.abs(answers).sum(axis=(1, 2))
+    return sums

@@ -47,7 +47,7 @@ class LumaPicture:
     def code(self, ratio: float) -> float:
         """Return the code value of normalised luma: 0 is nominal black, 1 nominal white."""
         if self.colour.full_range:
-            return ratio * (2**self.colour.bit_depth - 1)
+            return ratio * float(2**self.colour.bit_depth - 1)
         return (16 + 219 * ratio) * self.step
 
     def cropped(self, rows: slice, columns: slice) -> "LumaPicture":

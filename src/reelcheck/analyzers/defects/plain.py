@@ -59,7 +59,7 @@ class PlainPictures:
     def see(self, picture: GridPicture) -> tuple[bool, list[Observation]]:
         """Return whether there is no real picture, and what ended with the frame before."""
         kind, score = self._classify(picture)
-        found = []
+        found: list[Observation] = []
         for measure, runs in self._runs.items():
             run = runs.feed(score if measure is kind else None, picture.span)
             found.extend(self._report(measure, run))

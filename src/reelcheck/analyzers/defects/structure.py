@@ -38,10 +38,10 @@ class Scores:
 
 
 class Structure:
-    """Signals ``blur_score``, ``blockiness_score``, ``noise_score`` and ``banding_score``, events
-    of the same kinds, and the event ``combing``.
+    """Measure the structure of native pictures.
 
-    Each method says at its function what it does and where it ends. All of them look inside the
+    Signals ``blur_score``, ``blockiness_score``, ``noise_score`` and ``banding_score``, events of
+    the same kinds, and the event ``combing``. Each method says at its function what it does and where it ends. All of them look inside the
     black borders, and none at black or plain pictures.
     """
 
