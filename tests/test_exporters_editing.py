@@ -53,6 +53,7 @@ def test_time_code_follows_smpte(frame_number: int, rate_fps: Fraction, expected
     assert timecode(frame_number, rate_fps) == expected
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2_000_000),
     st.sampled_from([FILM, Fraction(24), Fraction(25), NTSC, Fraction(30), NTSC_60, Fraction(60)]),
@@ -65,6 +66,7 @@ def test_time_code_agrees_with_opentimelineio(frame_number: int, rate_fps: Fract
     assert timecode(frame_number, rate_fps) == theirs
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2_589_407), st.sampled_from([NTSC, NTSC_60]))
 def test_drop_frame_time_code_drifts_less_than_a_sixth_of_a_second_a_day(
     frame_number: int, rate_fps: Fraction

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelcheck.errors import SettingError
@@ -285,6 +285,7 @@ def test_after_a_hole_the_upper_limit_must_be_reached_anew(
     assert edges(samples, rule(off_at=6.0, bridge_seconds=0.5)) == expected
 
 
+@settings(deadline=None)
 @given(
     values=st.lists(st.sampled_from([5.0, 7.0, 9.0]), max_size=40),
     bridge=st.integers(0, 3),
@@ -311,6 +312,7 @@ def test_stretches_are_apart_in_order_and_long_enough(
         assert {index for index, value in enumerate(values) if value == 9.0} <= covered
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=20), st.integers(1, 7))
 def test_how_finely_a_curve_is_sampled_does_not_change_its_stretches(
     lengths: list[int], parts: int

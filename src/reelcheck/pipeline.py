@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from reelcheck.errors import SettingError, VideoError
+from reelcheck.errors import ReelcheckError, SettingError, VideoError
 from reelcheck.frames import AudioInfo, MediaInfo, VideoInfo
 from reelcheck.media import guard
 from reelcheck.media.account import Account
@@ -181,7 +181,7 @@ class _Seen:
     frames: int = 0
     cpu_seconds: float = 0.0
     peak_mib: float = 0.0
-    error: VideoError | None = None
+    error: ReelcheckError | None = None
 
     @property
     def total_seconds(self) -> float | None:
@@ -245,9 +245,8 @@ class _Seen:
         self.peak_mib = message["peak_resident_bytes"] / (1 << 20)
 
     def _on_error(self, message: Mapping[str, Any]) -> None:
-        self.error = VideoError(
-            message["message"], code=message["code"], hint=message.get("hint", "")
-        )
+        kind = ReelcheckError if message["code"] == "E_INTERNAL" else VideoError
+        self.error = kind(message["message"], code=message["code"], hint=message.get("hint", ""))
         self.failures.append(Failure(code=message["code"], message=message["message"]))
 
     def must_have_begun(self) -> None:

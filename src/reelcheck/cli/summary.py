@@ -51,7 +51,7 @@ def print_summary(report: Report, *, to_stdout: bool) -> None:
         console.print(Text(f"  ... and {hidden} more reasons in the report", style="dim"))
     shown = [event for event in report.events if event.severity != "info"]
     if shown:
-        console.print(_table(shown))
+        console.print(_table(shown, report))
         if len(shown) > _MAX_EVENTS:
             more = len(shown) - _MAX_EVENTS
             console.print(Text(f"  ... and {more} more findings in the report", style="dim"))
@@ -84,10 +84,11 @@ def _reason(reason: Reason) -> Text:
     return line
 
 
-def _table(events: list[Event]) -> Table:
+def _table(events: list[Event], report: Report) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for title in ("  from", "to", "finding", "note"):
         table.add_column(title, no_wrap=title != "note")
+    others = {stream.stream for stream in report.video.video_streams[1:]}
     strongest = sorted(events, key=lambda one: (one.severity != "fail", one.start_seconds))
     for event in strongest[:_MAX_EVENTS]:
         stream = (

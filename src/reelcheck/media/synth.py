@@ -113,18 +113,21 @@ def plain(colour: Colour, *, width_px: int = 64, height_px: int = 48) -> NDArray
 def textured(
     index: int, *, width_px: int = 160, height_px: int = 96, seed: int = 0
 ) -> NDArray[np.uint8]:
-    """Return picture ``index`` of a smooth colourful texture that pans without end.
+    """Return picture ``index`` of a colourful texture that pans without end.
 
-    It has detail everywhere, no flat stretch and no two equal frames in a row.
+    It has broad shapes and sharp edges everywhere, no flat stretch and no two equal frames.
     """
     rows, columns = np.mgrid[0:height_px, 0:width_px].astype(np.float32)
-    shift = 1.7 * index + 31.0 * seed
+    shift = 2.0 * index + 31.0 * seed
     waves = [
         np.sin((columns + shift) / (5 + 2 * part + seed % 3) + part * seed)
-        * np.cos((rows - 0.6 * shift) / (7 + 3 * part))
+        * np.cos((rows - 0.5 * shift) / (7 + 3 * part))
         for part in range(3)
     ]
-    picture = 128 + 70 * np.stack(waves, axis=-1)
+    # Slanted curves: straight edges along rows and columns would be coding blocks to a detector.
+    bends = 3 * np.sin((rows + shift) / 19) + 4 * np.sin((columns - shift) / 23)
+    edges = 30.0 * np.sign(np.sin((columns + 0.6 * rows + shift) / 4.3 + bends + seed))
+    picture = 128 + 60 * np.stack(waves, axis=-1) + edges[..., np.newaxis]
     return np.asarray(np.clip(picture, 0, 255), dtype=np.uint8)
 
 

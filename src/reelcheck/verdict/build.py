@@ -27,7 +27,7 @@ from reelcheck.verdict.report import (
     Video,
     VideoStream,
 )
-from reelcheck.verdict.rounding import rounded
+from reelcheck.verdict.rounding import seconds_of
 from reelcheck.verdict.timeline import Coverage, Timeline
 
 
@@ -77,7 +77,7 @@ def _not_finite(observations: Iterable[Observation]) -> list[FailureReport]:
             code="E_ANALYZER",
             message=f"{analyzer!r} gave {item.score} for {name!r}, which is not a finite number",
             analyzer=analyzer,
-            at_seconds=float(item.span.start),
+            at_seconds=seconds_of(item.span.start),
         )
         for (analyzer, name), item in sorted(first.items(), key=lambda entry: entry[0])
     ]
@@ -151,11 +151,11 @@ def _decimal(value: Fraction | None) -> float | None:
 def _coverage(coverage: Coverage) -> CoverageReport:
     return CoverageReport(
         decoded_ratio=coverage.decoded_ratio,
-        duration_seconds=float(coverage.duration),
+        duration_seconds=seconds_of(coverage.duration),
         spans=tuple(
             CoverageStretch(
-                start_seconds=float(item.span.start),
-                end_seconds=float(item.span.end),
+                start_seconds=seconds_of(item.span.start),
+                end_seconds=seconds_of(item.span.end),
                 stream=item.stream,
                 state=item.state,
                 cause=item.cause,
@@ -173,8 +173,8 @@ def _event(item: Observation) -> Event:
     return Event(
         analyzer=item.analyzer,
         label=item.label,
-        start_seconds=float(item.span.start),
-        end_seconds=float(item.span.end),
+        start_seconds=seconds_of(item.span.start),
+        end_seconds=seconds_of(item.span.end),
         score=item.score,
         unit=item.unit,
         severity="info",
@@ -199,8 +199,7 @@ def _signals(samples: Iterable[Observation], media: MediaInfo) -> dict[str, Sign
 
 def _signal(items: Sequence[Observation], stream: int) -> Signal:
     rows = sorted(
-        (rounded(float(item.span.start)), rounded(float(item.span.end)), item.score)
-        for item in items
+        (seconds_of(item.span.start), seconds_of(item.span.end), item.score) for item in items
     )
     return Signal(
         unit=items[0].unit,

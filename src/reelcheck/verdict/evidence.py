@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reelcheck.verdict.report import SEVERITY_ORDER, Event, Evidence, Report, Signal
-from reelcheck.verdict.rounding import microseconds, seconds
+from reelcheck.verdict.rounding import microseconds, seconds, seconds_of
 from reelcheck.verdict.timeline import Timeline
 
 MAX_PICTURES: Final = 40
@@ -35,7 +35,7 @@ def stills_of(source: Timeline | Report) -> list[Still]:
         stills = {
             Still(
                 stream=picture.stream,
-                at_us=microseconds(float(picture.at)),
+                at_us=microseconds(seconds_of(picture.at)),
                 jpeg_base64=base64.b64encode(picture.jpeg).decode("ascii"),
             )
             for picture in source.pictures

@@ -1,5 +1,6 @@
 """The one place that decides how exact the numbers of a report are."""
 
+from fractions import Fraction
 from typing import Final
 
 DECIMALS: Final = 6
@@ -12,6 +13,15 @@ _EXACT_BELOW_SECONDS: Final = 2.0**33
 def rounded(value: float) -> float:
     """Return ``value`` as every report shows it: six decimals, and no negative zero."""
     return round(value, DECIMALS) + 0.0
+
+
+def seconds_of(exact: Fraction) -> float:
+    """Return an exact time as a report shows it.
+
+    Halves of a microsecond go up, wherever they lie: a stretch that lasts a whole number of
+    microseconds lasts exactly as long in the report.
+    """
+    return seconds((2_000_000 * exact.numerator + exact.denominator) // (2 * exact.denominator))
 
 
 def microseconds(time_seconds: float) -> int:
