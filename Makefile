@@ -28,6 +28,10 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/core.stamp
 	$(PIP) install --quiet --require-hashes --requirement requirements/dev.txt
 	touch $@
 
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
+	$(PIP) install --quiet --require-hashes --requirement requirements/bench.txt
+	touch $@
+
 demo/demo.mp4: $(VENV)/core.stamp
 	mkdir -p demo
 	$(BIN)/reelcheck demo $@
@@ -49,7 +53,7 @@ format: install-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: install-dev
+bench: install-dev $(VENV)/bench.stamp
 	$(BIN)/python benchmarks/run.py
 
 # Needs uv. Versions move on only here.
@@ -58,6 +62,9 @@ lock:
 	  --no-header --no-annotate pyproject.toml --output-file requirements/core.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate pyproject.toml requirements/dev.in requirements/bench.in \
+	  --output-file requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) out demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

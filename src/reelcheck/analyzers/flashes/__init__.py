@@ -18,7 +18,7 @@ from reelcheck.frames import FrameBatch, FrameNeeds, Layout, VideoInfo
 from reelcheck.media.colour import linear_rgb, luminance_of
 from reelcheck.spans import Observation, TimeSpan
 
-from .cells import LuminanceCells, RedCells, Transitions
+from .cells import Floats, LuminanceCells, RedCells
 from .rules import GENERAL, RED, Track
 from .windows import Curve
 
@@ -98,7 +98,7 @@ class _State:
         light = luminance_of(linear_rgb(grid, self._colour), self._colour)[0]
         self._luminance = LuminanceCells(light, self._colour.transfer)
         self._red = RedCells(self._colour, light.size)
-        self._last = np.full(grid.shape, np.inf, dtype=np.float32)
+        self._last = np.full_like(grid, np.inf)
         start = self._end = batch.start(0)
         self._tracks = (Track(GENERAL, self._shape, start), Track(RED, self._shape, start))
         self._level = Curve(start)
@@ -108,25 +108,23 @@ class _State:
         """Take one frame."""
         at, self._end = batch.start(index), batch.end(index)
         self._pass_time(at)
-        found = self._compare(at, batch.pixels[index : index + 1])
-        for track, transitions in zip(self._tracks, found, strict=True):
-            if transitions is not None:
-                track.add(at, transitions)
-                cells = np.count_nonzero(transitions.changed)
-                self._area.touch(round(100 * cells / transitions.changed.size))
+        grid = _fit(batch.pixels[index : index + 1], self._shape)
+        change = np.abs(grid - self._last)[0]
+        if change.max() > _STILL:
+            self._last = grid
+            self._compare(at, grid, change.sum(axis=0))
         self._level.touch(self._highest())
         yield from self._finished()
 
-    def _compare(
-        self, at: Fraction, pixels: NDArray[np.float32]
-    ) -> tuple[Transitions | None, Transitions | None]:
-        grid = _fit(pixels, self._shape)
-        if np.abs(grid - self._last).max() <= _STILL:
-            return None, None
-        self._last = grid
+    def _compare(self, at: Fraction, grid: Floats, change: Floats) -> None:
         linear = linear_rgb(grid, self._colour)
         light = luminance_of(linear, self._colour)
-        return self._luminance.see(light[0]), self._red.see(at, grid[0], linear[0])
+        found = self._luminance.see(light[0]), self._red.see(at, grid[0], linear[0])
+        for track, transitions in zip(self._tracks, found, strict=True):
+            if transitions is not None:
+                track.add(at, transitions, change)
+                cells = np.count_nonzero(transitions.changed)
+                self._area.touch(round(100 * cells / transitions.changed.size))
 
     def _highest(self) -> int:
         return max(track.level for track in self._tracks)

@@ -8,7 +8,7 @@ from typing import Final
 
 from reelcheck.spans import Box, Observation, TimeSpan
 
-from .cells import Transitions
+from .cells import Floats, Transitions
 from .windows import WINDOW_SECONDS, LastSecond, Second
 
 FAIL_TRANSITIONS: Final = 7
@@ -158,10 +158,13 @@ class Track:
         self._second.expire(at)
         self._judge()
 
-    def add(self, at: Fraction, transitions: Transitions) -> None:
-        """Take the transitions of the frame that appears at ``at``."""
+    def add(self, at: Fraction, transitions: Transitions, change: Floats) -> None:
+        """Take the transitions of the frame that appears at ``at``.
+
+        ``change`` tells how much the code values of each cell changed, shape [h, w].
+        """
         self.advance(at)
-        self._second.add(at, transitions)
+        self._second.add(at, transitions, change)
         self._judge()
 
     def advance(self, to: Fraction) -> None:

@@ -1,12 +1,14 @@
-"""Flashes apart from motion: which transitions their neighbourhood makes at the same time."""
+"""Flashes apart from motion, and what share of each cell a flash covers."""
 
 from fractions import Fraction
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import FEW_RATIO, Mask
+from .cells import FEW_RATIO, Floats, Mask
+
+_T = TypeVar("_T", bound=np.generic)
 
 _RADIUS_RATIO: Final = 1 / 20
 """Half the side of a neighbourhood, as a share of the long side of the grid."""
@@ -48,14 +50,48 @@ class Together:
         kept &= changed
         return kept if kept.any() else None
 
-    def _around(self, cells: Mask) -> NDArray[np.float32]:
+    def _around(self, cells: Mask) -> Floats:
         """Count ``cells`` in the neighbourhood of each tile; exact, as float32 holds integers."""
         return self._rows @ cells.astype(np.float32) @ self._columns.T
 
 
-def _neighbourhoods(side: int, radius: int) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+def _neighbourhoods(side: int, radius: int) -> tuple[Floats, NDArray[np.intp]]:
     """Return which cells lie around each tile, shape [tiles, side], and the tile of each cell."""
     cells = np.arange(side)
     centres = np.arange(0, side, _TILE) + _TILE // 2
     near = np.abs(centres[:, None] - cells) <= radius
     return near.astype(np.float32), cells // _TILE
+
+
+_LEAST_COVERAGE: Final = np.float32(0.05)
+"""Share of a cell below which an edge is taken not to reach into it."""
+
+
+def coverage(changed: Mask, change: Floats) -> Floats:
+    """Estimate which share of each cell takes part in a flash, where an edge cuts through cells.
+
+    A cell is an average of code values, so a cell that is covered in part changes by that part of
+    what its fully covered neighbour changes. Cells inside count in full, whatever they show.
+
+    Args:
+        changed: Cells that made the transition, shape [h, w].
+        change: How much the code values of each cell changed in this frame, shape [h, w].
+
+    Returns:
+        0 to 1, float32, shape [h, w]: also above 0 for cells beside ``changed`` that are covered
+        too little to make the transition themselves.
+    """
+    around = np.pad(np.where(changed, change, np.float32(0)), 1)
+    peak = _over_neighbours(around, np.maximum)
+    inside = _over_neighbours(np.pad(changed, 1, constant_values=True), np.logical_and)
+    share = change / np.maximum(peak, np.float32(1e-9))
+    share[peak == 0] = 0
+    share[share < _LEAST_COVERAGE] = 0
+    share[inside | (share > 1)] = 1
+    return share
+
+
+def _over_neighbours(padded: NDArray[_T], join: np.ufunc) -> NDArray[_T]:
+    rows = join(join(padded[:-2], padded[1:-1]), padded[2:])
+    joined: NDArray[_T] = join(join(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    return joined

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from reelcheck.spans import Box
 
-from .cells import Mask, Transitions
-from .together import Together
+from .cells import Floats, Mask, Transitions
+from .together import Together, coverage
 
 WINDOW_SECONDS: Final = Fraction(1)
 """WCAG 2.3.1, BT.1702-3: any one-second period."""
@@ -25,6 +25,9 @@ AREA_RATIO: Final = Fraction(1, 4)
 FIELD_RATIO: Final = Fraction(1, 3)
 """Width and height of the small field: WCAG 2.3.1 takes a box of 341 x 256 px anywhere on a view
 of 1024 x 768 px for 10 degrees of vision."""
+_TURN_RATIO: Final = 0.27
+"""The same for turns of the whole screen. Ours: these are counted in whole cells, and a region of
+25 % can touch cells of 26 %."""
 _PART_RATIO: Final = 0.1
 """Share of the flashing cells that must change in a frame which a finding may start or end with.
 Ours: single cells that change early or late do not move the edges of a finding."""
@@ -52,12 +55,14 @@ class LastSecond:
       each, all of them together with their neighbourhood (see ``Together``). This counts what
       every place on the screen shows, also where parts of it flash in opposite phase.
     * of the whole: turns of the share of the screen that is in its raised state, each of more
-      than 25 % of the screen. This counts flashes whose parts rise in different frames, and
+      than 27 % of the screen. This counts flashes whose parts rise in different frames, and
       flashes that wander over the screen; what merely moves cancels out.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self._counts = np.zeros(shape, dtype=np.uint16)
+        self._coverage = np.zeros(shape, dtype=np.float32)
+        self._enough = float(self._counts.size * AREA_RATIO)
         self._frames: deque[tuple[Fraction, Mask]] = deque()
         self._turns: deque[tuple[Fraction, float]] = deque()
         self._raised = _Turns(self._counts.size)
@@ -82,33 +87,42 @@ class LastSecond:
             self._counts -= self._frames.popleft()[1]
         self._settle()
 
-    def add(self, at: Fraction, transitions: Transitions) -> None:
-        """Take the transitions of the frame that appears at ``at``."""
+    def add(self, at: Fraction, transitions: Transitions, change: Floats) -> None:
+        """Take the transitions of the frame that appears at ``at``.
+
+        ``change`` tells how much the code values of each cell changed, shape [h, w].
+        """
         swing = self._raised.add(transitions.net_cells)
         if swing:
             self._turns.append((at, swing / self._counts.size))
         kept = self._together.keep(at, transitions.changed)
         if kept is not None:
-            self._frames.append((at, kept))
-            self._counts += kept
+            share = coverage(kept, change)
+            covered = share > 0
+            np.copyto(self._coverage, share, where=covered)
+            self._frames.append((at, covered))
+            self._counts += covered
             self._settle()
 
     def _settle(self) -> None:
         """Find the largest n such that more than the limit of all cells made n transitions."""
-        enough = float(self._counts.size * AREA_RATIO)
-        while np.count_nonzero(self._counts > self._cell_level) > enough:
+        while self._area(self._counts > self._cell_level) > self._enough:
             self._cell_level += 1
-        while np.count_nonzero(self._counts >= self._cell_level) <= enough:
+        while self._cell_level and self._area(self._counts >= self._cell_level) <= self._enough:
             self._cell_level -= 1
+
+    def _area(self, cells: Mask) -> float:
+        """Return the area of ``cells`` in whole cells; a bound of it when that is too little."""
+        bound = np.count_nonzero(cells)
+        return float(self._coverage[cells].sum()) if bound > self._enough else bound
 
     def of_screen(self, count: int) -> Second:
         """Describe this second by what reaches ``count``; ``level`` must be as high."""
         cells = self._counts >= count
         spans, areas = [], []
-        area = float(cells.mean())
         if self._cell_level >= count:
             spans.append(self._edges(cells))
-            areas.append(area)
+            areas.append(float(self._coverage[cells].sum()) / cells.size)
         else:
             cells = self._counts > 0
         if len(self._turns) >= count:
@@ -120,7 +134,7 @@ class LastSecond:
     def field_level(self, count: int) -> int:
         """Return the transitions of the worst small field, 0 when fewer than ``count``."""
         level = count
-        while _fills_a_field(self._counts >= level):
+        while _fills_a_field(self._counts >= level, self._coverage):
             level += 1
         return level - 1 if level > count else 0
 
@@ -148,7 +162,7 @@ class _Turns:
     """Peaks and valleys of the number of cells in their raised state."""
 
     def __init__(self, cells: int) -> None:
-        self._enough = float(cells * AREA_RATIO)
+        self._enough = cells * _TURN_RATIO
         self._raised = self._low = self._high = 0
         self._rose: bool | None = None
 
@@ -166,18 +180,18 @@ class _Turns:
         return 0
 
 
-def _fills_a_field(cells: Mask) -> bool:
-    """Return whether ``cells`` fill more than a quarter of a small field anywhere."""
+def _fills_a_field(cells: Mask, coverage_: Floats) -> bool:
+    """Return whether ``cells`` cover more than a quarter of a small field anywhere."""
     height, width = cells.shape
     enough = float(height * FIELD_RATIO * width * FIELD_RATIO * AREA_RATIO)
     if np.count_nonzero(cells) <= enough:
         return False
     rows, columns = (max(1, round(side * FIELD_RATIO)) for side in (height, width))
-    sums = np.zeros((height + 1, width + 1), dtype=np.int32)
-    sums[1:, 1:] = cells.cumsum(axis=0, dtype=np.int32).cumsum(axis=1, dtype=np.int32)
+    sums = np.zeros((height + 1, width + 1))
+    sums[1:, 1:] = np.where(cells, coverage_, 0).cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
     inside = sums[rows:, columns:] - sums[:-rows, columns:]
     inside += sums[:-rows, :-columns] - sums[rows:, :-columns]
-    return int(inside.max()) > enough
+    return float(inside.max()) > enough
 
 
 def _bounds(cells: Mask) -> Box | None:
