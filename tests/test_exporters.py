@@ -28,6 +28,7 @@ from sample_timeline import (
     ALL_ANALYZERS,
     coverage,
     event,
+    frame,
     timeline,
 )
 
@@ -125,6 +126,12 @@ def test_csv_has_one_row_for_each_event() -> None:
         (item.analyzer, item.start_seconds, item.end_seconds, item.severity)
         for item in report.events
     ]
+
+
+def test_csv_gives_the_length_of_each_event() -> None:
+    (row,) = rows(judge(timeline(event("defects.black", frame(60), frame(150))), OPEN))
+
+    assert row["duration_seconds"] == "3.003"
 
 
 def test_csv_ends_its_lines_as_the_standard_wants() -> None:
@@ -264,6 +271,24 @@ def test_junit_skips_rules_that_were_not_checked() -> None:
 
     assert outcomes(report)["reelcheck.policy nudity.nudity fail"] == {"skipped"}
     assert outcomes(report)["reelcheck.policy defects.black warn"] == set()
+
+
+@pytest.mark.parametrize(
+    ("failures", "broken"),
+    [
+        ([("E_TIMEOUT", "")], ["coverage"]),
+        ([("E_ANALYZER", "shots")], ["shots"]),
+        ([("E_MODEL_MISSING", "shots"), ("E_MODEL_MISSING", "")], ["shots", "coverage"]),
+        ([("E_ANALYZER", "unheard_of")], ["unheard_of"]),
+    ],
+)
+def test_junit_shows_a_failure_where_it_happened(
+    failures: list[tuple[str, str]], broken: list[str]
+) -> None:
+    stopped = tuple(Failure(code=code, message="x", analyzer=name) for code, name in failures)
+    root = suite(judge(timeline(failures=stopped), OPEN))
+
+    assert [case.get("name") for case in root.iter("testcase") if len(case)] == broken
 
 
 def test_junit_cases_of_rules_alike_have_different_names() -> None:

@@ -172,15 +172,25 @@ def test_a_marker_is_at_least_one_frame_long() -> None:
 
 
 def test_an_edit_list_that_overflows_keeps_the_strongest_and_says_so() -> None:
-    cuts = [event("shots.cut", frame(number), frame(number + 1)) for number in range(1200)]
-    report = judge(timeline(*cuts, event("defects.black", 50, 51)), policy(black("fail")))
+    cuts = [event("shots.cut", frame(number), frame(number + 1)) for number in range(1199)]
+    found = [*cuts, event("shots.fade", 55, 58), event("defects.black", 50, Fraction(501, 10))]
+    report = judge(timeline(*found), policy(black("fail")))
     head = EdlExporter().render(report).decode("ascii").split("\r\n\r\n")[0]
     read = markers(report)
 
     assert len(read) == 999
     assert head.endswith("* LEFT OUT: 202 weaker events")
     assert [marker["colour"] for marker in read].count("ResolveColorRed") == 1
+    assert [marker["name"] for marker in read].count("INFO fade") == 1
     assert [int(marker["number"]) for marker in read] == list(range(1, 1000))
+
+
+def test_an_edit_list_that_holds_everything_leaves_nothing_out() -> None:
+    cuts = [event("shots.cut", frame(number), frame(number + 1)) for number in range(999)]
+    data = EdlExporter().render(judge(timeline(*cuts), OPEN)).decode("ascii")
+
+    assert "\r\n999 " in data
+    assert "LEFT OUT" not in data
 
 
 @settings(deadline=None, max_examples=60)

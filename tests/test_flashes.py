@@ -438,10 +438,10 @@ def moving(shift: Callable[[int], int], *, scale: int, count: int = 75, seed: in
 
 @pytest.mark.parametrize("scale", [3, 8, 20])
 @pytest.mark.parametrize("step", [1, 4, 8])
-def test_pans_do_not_flash(scale: int, step: int) -> None:
+def test_pans_do_not_fail(scale: int, step: int) -> None:
     found = watch(moving(lambda index: step * index, scale=scale), Fraction(25))
 
-    assert labels(found) == set()
+    assert failed(found) == set()
 
 
 @pytest.mark.parametrize("hertz", [2, 5])

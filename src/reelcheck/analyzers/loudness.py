@@ -22,8 +22,6 @@ from reelcheck.spans import Observation, TimeSpan
 
 _WINDOW: Final = Fraction(1, 10)
 """Momentary loudness comes in steps of 100 ms, EBU Tech 3341."""
-_FLOOR_LUFS: Final = -70.0
-"""Absolute gate of BS.1770; also what silence is given."""
 _FLOOR_RMS: Final = 1e-9
 _FRONT_CHANNELS: Final = 2
 """Left and right come first in every layout of FFmpeg."""
@@ -110,8 +108,10 @@ class _LoudnessListen:
         self._rate = batch.rate_hz
         for reading in self._meter.measure(batch):
             span = TimeSpan(reading.start, reading.start + _WINDOW)
-            yield self._sample("momentary_lufs", span, max(_FLOOR_LUFS, reading.momentary_lufs))
-            yield self._sample("short_term_lufs", span, max(_FLOOR_LUFS, reading.short_term_lufs))
+            if reading.momentary_lufs is not None:
+                yield self._sample("momentary_lufs", span, reading.momentary_lufs)
+            if reading.short_term_lufs is not None:
+                yield self._sample("short_term_lufs", span, reading.short_term_lufs)
         yield from self._silences(batch)
         samples, start = batch.samples, batch.start
         if self._rest is not None and self._rest.shape[0] == samples.shape[0]:
@@ -202,7 +202,7 @@ class _LoudnessListen:
         total = self._meter.total()
         whole = TimeSpan(min(self._first, self._end), self._end)
         if total is not None:
-            yield self._sample("integrated_lufs", whole, max(_FLOOR_LUFS, total.integrated_lufs))
+            yield self._sample("integrated_lufs", whole, total.integrated_lufs)
             yield self._sample("loudness_range_lu", whole, total.loudness_range_lu, "LU")
             yield self._sample("true_peak_dbtp", whole, total.true_peak_dbtp, "dBTP")
 

@@ -13,6 +13,11 @@ from av.filter import Graph
 from reelcheck.frames import AudioBatch
 
 _STEP: Final = Fraction(1, 10)
+_MOMENTARY: Final = Fraction(2, 5)
+_SHORT_TERM: Final = Fraction(3)
+"""Lengths of the windows, EBU Tech 3341."""
+_FLOOR_LUFS: Final = -70.0
+"""Absolute gate of BS.1770; also what silence is given."""
 _NO_PEAK_DBTP: Final = -120.0
 
 
@@ -22,8 +27,10 @@ class Reading:
 
     start: Fraction
     """Seconds from the start of the video."""
-    momentary_lufs: float
-    short_term_lufs: float
+    momentary_lufs: float | None
+    """Of the 400 ms up to here; ``None`` while less than that was heard."""
+    short_term_lufs: float | None
+    """Of the 3 s up to here; ``None`` while less than that was heard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +75,18 @@ class LoudnessMeter:
             tags = dict(metered.metadata) if isinstance(metered, AudioFrame) else {}
             if "lavfi.r128.M" in tags:
                 self._last = tags
-                yield Reading(
-                    start=self._start + self._count * _STEP,
-                    momentary_lufs=_number(tags["lavfi.r128.M"], floor=-120.0),
-                    short_term_lufs=_number(tags["lavfi.r128.S"], floor=-120.0),
-                )
                 self._count += 1
+                yield self._reading(tags)
+
+    def _reading(self, tags: dict[str, str]) -> Reading:
+        heard = self._count * _STEP
+        momentary = _number(tags["lavfi.r128.M"], floor=_FLOOR_LUFS)
+        short_term = _number(tags["lavfi.r128.S"], floor=_FLOOR_LUFS)
+        return Reading(
+            start=self._start + heard - _STEP,
+            momentary_lufs=momentary if heard >= _MOMENTARY else None,
+            short_term_lufs=short_term if heard >= _SHORT_TERM else None,
+        )
 
     def total(self) -> Total | None:
         """Return the loudness of the whole, or ``None`` when nothing was measured."""
@@ -84,7 +97,7 @@ class LoudnessMeter:
             default=0.0,
         )
         return Total(
-            integrated_lufs=_number(self._last["lavfi.r128.I"], floor=-70.0),
+            integrated_lufs=_number(self._last["lavfi.r128.I"], floor=_FLOOR_LUFS),
             loudness_range_lu=_number(self._last["lavfi.r128.LRA"], floor=0.0),
             true_peak_dbtp=20 * math.log10(peak) if peak > 0 else _NO_PEAK_DBTP,
         )
@@ -92,7 +105,7 @@ class LoudnessMeter:
 
 def _number(text: str, *, floor: float) -> float:
     value = float(text)
-    return value if math.isfinite(value) else floor
+    return max(floor, value) if math.isfinite(value) else floor
 
 
 def _graph(rate_hz: int, layout: str) -> Graph:

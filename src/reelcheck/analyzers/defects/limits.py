@@ -51,8 +51,9 @@ class DefectLimits:
     """How many refreshing steps may follow each other inside a freeze. Ours: I and first P."""
     drift_mean_ratio: float = 0.01
     """Mean change since the first frame of a freeze that ends it: slow fades and pans."""
-    freeze_min_seconds: Fraction = Fraction(1, 2)
-    """Shortest freeze that is reported. Ours: shorter ones are repeated frames."""
+    freeze_min_seconds: Fraction = Fraction(3, 4)
+    """Shortest freeze that is reported. Ours: shorter ones are repeated frames, and a live but
+    static scene that is coded hard stands still for up to 0.65 s."""
     freeze_min_frames: int = 3
     repeat_ratio: float = 0.15
     """A frame repeats the one before when it changes less than this share of what the moving

@@ -41,8 +41,8 @@ class Structure:
     """Measure the structure of native pictures.
 
     Signals ``blur_score``, ``blockiness_score``, ``noise_score`` and ``banding_score``, events of
-    the same kinds, and the event ``combing``. Each method says at its function what it does and where it ends. All of them look inside the
-    black borders, and none at black or plain pictures.
+    the same kinds, and the event ``combing``. Each method says at its function what it does and
+    where it ends. All look inside the black borders, and none at black or plain pictures.
     """
 
     def __init__(self, limits: DefectLimits) -> None:

@@ -83,7 +83,7 @@ def coverage(changed: Mask, change: Floats) -> Floats:
     """
     around = np.pad(np.where(changed, change, np.float32(0)), 1)
     peak = _over_neighbours(around, np.maximum)
-    inside = _over_neighbours(np.pad(changed, 1, constant_values=True), np.logical_and)
+    inside = _over_neighbours(np.pad(changed, 1), np.logical_and)
     share = change / np.maximum(peak, np.float32(1e-9))
     share[peak == 0] = 0
     share[share < _LEAST_COVERAGE] = 0
