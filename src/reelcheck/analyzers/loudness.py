@@ -4,8 +4,8 @@ Method: ITU-R BS.1770-5 / EBU R 128 loudness, range and true peak by FFmpeg's ``
 (exact, see EBU Tech 3341/3342 conformance there); silence, clipping and channel loss on the
 decoded samples.
 
-Limits: channel loss is looked for in left and right only; dialogue is not told from music; a true peak between samples is estimated by fourfold
-oversampling; phase and hum are not measured.
+Limits: channel loss is looked for in left and right only; dialogue is not told from music; a
+true peak between samples is estimated by fourfold oversampling; phase and hum are not measured.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """The summary that a person can act on."""
 
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
@@ -17,6 +18,7 @@ _STYLES: Final[dict[Decision, str]] = {
     "FAIL": "bold white on red",
 }
 _SEVERITY_STYLES: Final = {"info": "dim", "warn": "yellow", "fail": "bold red"}
+_WORD_STYLES: Final = {"FAIL": "bold red", "WARN": "yellow", "INCONCLUSIVE": "magenta"}
 _MAX_EVENTS: Final = 12
 _MAX_REASONS: Final = 8
 _NARROW: Final = 100
@@ -32,10 +34,8 @@ def clock_time(seconds: float) -> str:
 
 
 def print_summary(report: Report, *, to_stdout: bool) -> None:
-    """Print what a person should know: verdict, reasons, coverage, findings."""
-    console = Console(
-        file=sys.stdout if to_stdout else sys.stderr, highlight=False, soft_wrap=False
-    )
+    """Print what a person should know: verdict, what was found and when, what was not seen."""
+    console = Console(file=sys.stdout if to_stdout else sys.stderr, highlight=False)
     if not console.is_terminal:
         console = Console(file=console.file, highlight=False, width=_NARROW, no_color=True)
     decision = report.verdict.decision
@@ -44,18 +44,24 @@ def print_summary(report: Report, *, to_stdout: bool) -> None:
     head.append(f"  {plain_text(report.video.name)}", style="bold")
     console.print(head)
     console.print(Text(_facts(report), style="dim"))
-    for reason in report.verdict.reasons[:_MAX_REASONS]:
-        console.print(_reason(reason))
-    hidden = len(report.verdict.reasons) - _MAX_REASONS
-    if hidden > 0:
-        console.print(Text(f"  ... and {hidden} more reasons in the report", style="dim"))
     shown = [event for event in report.events if event.severity != "info"]
     if shown:
-        console.print(_table(shown, report))
+        console.print(_findings(shown, report))
         if len(shown) > _MAX_EVENTS:
             more = len(shown) - _MAX_EVENTS
-            console.print(Text(f"  ... and {more} more findings in the report", style="dim"))
+            console.print(Text(f"  and {more} more findings; --out FOLDER writes them all", "dim"))
+    reasons = [reason for reason in report.verdict.reasons if not _is_finding(reason)]
+    if reasons:
+        console.print(_reasons(reasons[:_MAX_REASONS]))
+    if decision == "PASS":
+        console.print("  Everything was seen, and nothing that this policy looks for was found.")
     console.print(Text(_coverage(report), style="dim"))
+
+
+def _is_finding(reason: Reason) -> bool:
+    """Return whether a reason is about events, which the findings show already."""
+    analyzer, _, label = reason.code.partition(".")
+    return bool(label) and analyzer.islower() and reason.leads_to != "INCONCLUSIVE"
 
 
 def _facts(report: Report) -> str:
@@ -74,31 +80,30 @@ def _facts(report: Report) -> str:
     return plain_text(" | ".join(parts))
 
 
-def _reason(reason: Reason) -> Text:
-    style = {"FAIL": "bold red", "WARN": "yellow", "INCONCLUSIVE": "magenta"}.get(
-        reason.leads_to, ""
-    )
-    line = Text("  ")
-    line.append(f"{reason.leads_to.lower():<14}", style=style)
-    line.append(plain_text(reason.text))
-    return line
+def _reasons(reasons: Sequence[Reason]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    for reason in reasons:
+        word = Text(f"  {reason.leads_to.lower()}", style=_WORD_STYLES.get(reason.leads_to, "dim"))
+        table.add_row(word, Text(plain_text(reason.text)))
+    return table
 
 
-def _table(events: list[Event], report: Report) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for title in ("  from", "to", "finding", "note"):
-        table.add_column(title, no_wrap=title != "note")
+def _findings(events: Sequence[Event], report: Report) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    for _ in range(4):
+        table.add_column(no_wrap=True)
+    table.add_column()
     others = {stream.stream for stream in report.video.video_streams[1:]}
     strongest = sorted(events, key=lambda one: (one.severity != "fail", one.start_seconds))
     for event in strongest[:_MAX_EVENTS]:
-        stream = (
-            f" (stream {event.stream})" if event.stream and "loud" not in event.analyzer else ""
-        )
+        stream = f" (stream {event.stream})" if event.stream in others else ""
+        note = event.note or f"{event.score:g} {event.unit}".strip()
         table.add_row(
-            f"  {clock_time(event.start_seconds)}",
+            Text(f"  {event.severity}", style=_SEVERITY_STYLES[event.severity]),
+            clock_time(event.start_seconds),
             clock_time(event.end_seconds),
-            Text(plain_text(event.label.replace("_", " ")), style=_SEVERITY_STYLES[event.severity]),
-            Text(plain_text(event.note or f"{event.score:g} {event.unit}".strip()) + stream),
+            Text(plain_text(event.label.replace("_", " "))),
+            Text(plain_text(note) + stream, style="dim"),
         )
     return table
 

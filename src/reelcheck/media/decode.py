@@ -24,7 +24,9 @@ from reelcheck.settings import Limits
 _HIDDEN_VP8: Final = 0x10
 """RFC 6386, 9.1: the show_frame bit of a VP8 frame tag."""
 _MAX_RATE_FPS: Final = 1000
-_MAX_DEMUX_FAILURES: Final = 64
+_MAX_ERRORS: Final = 64
+"""Errors of the demuxer in a row after which the rest is given up."""
+_MAX_ROUNDS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -190,15 +192,27 @@ def _nominal(stream: VideoStream) -> Fraction | None:
 
 
 def packets(
-    container: InputContainer, streams: Sequence[VideoStream | AudioStream]
+    container: InputContainer,
+    streams: Sequence[VideoStream | AudioStream],
+    *,
+    damaged: bool,
 ) -> "Iterator[Packet[Any]]":
-    """Yield the packets of ``streams`` in file order; read on after errors of the demuxer."""
-    for _ in range(_MAX_DEMUX_FAILURES):
+    """Yield the packets of ``streams`` in file order.
+
+    In a damaged file, reading goes on after errors and even after an end of file: a packet of
+    sound may lie beyond a cut while pictures before it are still there.
+    """
+    quiet_rounds = 0
+    for _ in range(_MAX_ROUNDS if damaged else _MAX_ERRORS):
+        came, ended = False, False
         try:
-            yield from container.demux(list(streams))
-        except av.error.EOFError:
-            return
+            for packet in container.demux(list(streams)):
+                if packet.size:  # the empty ones at the end would close the decoders
+                    came = True
+                    yield packet
+            ended = True
         except (av.FFmpegError, ValueError, AttributeError, IndexError):
-            continue  # damage between packets: what was lost shows in the ledger
-        else:
+            pass  # what was lost shows in the ledger
+        quiet_rounds = 0 if came else quiet_rounds + 1
+        if (ended and not damaged) or quiet_rounds >= _MAX_ERRORS:
             return

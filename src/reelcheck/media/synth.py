@@ -9,7 +9,6 @@ from typing import Any, Final
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -50,17 +49,17 @@ def write_video(path: Path, frames: Iterable[Timed], recipe: Recipe = LOSSLESS) 
         path, "w", format=recipe.container, options=dict(recipe.container_options)
     ) as container:
         stream: VideoStream | None = None
-        sound = _add_sound(container, recipe)
+        sound = _Sound(container, recipe)
         for picture, tick in frames:
             if stream is None:
                 stream = _add_stream(container, recipe, picture.shape[1], picture.shape[0])
             frame = VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = tick, recipe.time_base
             container.mux(stream.encode(frame))
+            sound.write_until(tick * recipe.time_base)
         if stream is not None:
             container.mux(stream.encode(None))
-        if sound is not None and recipe.tone is not None:
-            _write_sound(container, sound, recipe.tone)
+        sound.finish()
     return path
 
 
@@ -77,32 +76,39 @@ def _add_stream(container: OutputContainer, recipe: Recipe, width: int, height: 
     return video
 
 
-def _add_sound(container: OutputContainer, recipe: Recipe) -> AudioStream | None:
-    if recipe.tone is None:
-        return None
-    layout = "mono" if recipe.tone.shape[0] == 1 else "stereo"
-    codec = "flac" if recipe.container == "matroska" else "aac"
-    stream: Any = container.add_stream(codec, rate=_TONE_RATE_HZ, layout=layout)
-    sound: AudioStream = stream
-    return sound
+class _Sound:
+    """The sound of a recipe, written in step with the picture."""
 
+    def __init__(self, container: OutputContainer, recipe: Recipe) -> None:
+        self._container = container
+        self._tone = np.zeros((1, 0), np.float32) if recipe.tone is None else recipe.tone
+        self._at = 0
+        self._stream: Any = None
+        if recipe.tone is not None:
+            codec = "flac" if recipe.container == "matroska" else "aac"
+            self._layout = "mono" if self._tone.shape[0] == 1 else "stereo"
+            self._stream = container.add_stream(codec, rate=_TONE_RATE_HZ, layout=self._layout)
 
-def _write_sound(
-    container: OutputContainer, stream: AudioStream, tone: NDArray[np.float32]
-) -> None:
-    layout = "mono" if tone.shape[0] == 1 else "stereo"
-    integer = stream.codec_context.name == "flac"
-    for at in range(0, tone.shape[1], _TONE_BLOCK):
-        block = np.ascontiguousarray(tone[:, at : at + _TONE_BLOCK])
-        if integer:
+    def write_until(self, seconds: Fraction) -> None:
+        """Write the sound up to a time of the picture."""
+        while self._stream and self._at < min(self._tone.shape[1], seconds * _TONE_RATE_HZ):
+            frame = self._frame(np.ascontiguousarray(self._tone[:, self._at :][:, :_TONE_BLOCK]))
+            frame.sample_rate = _TONE_RATE_HZ
+            frame.pts, frame.time_base = self._at, Fraction(1, _TONE_RATE_HZ)
+            self._at += _TONE_BLOCK
+            self._container.mux(self._stream.encode(frame))
+
+    def _frame(self, block: NDArray[np.float32]) -> AudioFrame:
+        if self._stream.codec_context.name == "flac":
             packed = np.ascontiguousarray((block.T * 32767).astype(np.int16).reshape(1, -1))
-            frame = AudioFrame.from_ndarray(packed, format="s16", layout=layout)
-        else:
-            frame = AudioFrame.from_ndarray(block, format="fltp", layout=layout)
-        frame.sample_rate = _TONE_RATE_HZ
-        frame.pts, frame.time_base = at, Fraction(1, _TONE_RATE_HZ)
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+            return AudioFrame.from_ndarray(packed, format="s16", layout=self._layout)
+        return AudioFrame.from_ndarray(block, format="fltp", layout=self._layout)
+
+    def finish(self) -> None:
+        """Write the rest."""
+        if self._stream:
+            self.write_until(Fraction(self._tone.shape[1] + 1, _TONE_RATE_HZ))
+            self._container.mux(self._stream.encode(None))
 
 
 def plain(colour: Colour, *, width_px: int = 64, height_px: int = 48) -> NDArray[np.uint8]:

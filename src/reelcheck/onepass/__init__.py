@@ -83,7 +83,9 @@ class _Pass:
                 *(video.decoder.stream for video in self._videos.values()),
                 *(sound.decoder.stream for sound in self._sounds.values()),
             ]
-            for packet in packets(self._source.container, streams):
+            structure = self._source.claims.structure
+            damaged = bool(structure.cut or structure.broken)
+            for packet in packets(self._source.container, streams, damaged=damaged):
                 self._feed(packet)
             self._flush()
         except VideoError as error:
@@ -118,7 +120,7 @@ class _Pass:
         return TimeSpan(start, end) if end > start else None
 
     def _feed(self, packet: Any) -> None:  # noqa: ANN401 - PyAV's packets of any stream
-        index = packet.stream.index  # an empty flush packet has no index of its own
+        index = packet.stream_index
         if index in self._videos:
             video = self._videos[index]
             for timed in video.decoder.feed(packet):

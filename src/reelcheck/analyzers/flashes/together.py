@@ -65,6 +65,10 @@ def _neighbourhoods(side: int, radius: int) -> tuple[Floats, NDArray[np.intp]]:
 
 _LEAST_COVERAGE: Final = np.float32(0.05)
 """Share of a cell below which an edge is taken not to reach into it."""
+_NEIGHBOURS: Final = 9
+"""Cells of a neighbourhood of 3 x 3."""
+_EDGE_NEIGHBOURS: Final = 3
+"""Of these, how many a straight edge of a flash has beside a cell that it cuts."""
 
 
 def coverage(changed: Mask, change: Floats) -> Floats:
@@ -83,10 +87,10 @@ def coverage(changed: Mask, change: Floats) -> Floats:
     """
     around = np.pad(np.where(changed, change, np.float32(0)), 1)
     peak = _over_neighbours(around, np.maximum)
-    inside = _over_neighbours(np.pad(changed, 1), np.logical_and)
+    beside = _over_neighbours(np.pad(changed, 1).astype(np.uint8), np.add)
+    inside = beside == _NEIGHBOURS
     share = change / np.maximum(peak, np.float32(1e-9))
-    share[peak == 0] = 0
-    share[share < _LEAST_COVERAGE] = 0
+    share[~changed & ((beside < _EDGE_NEIGHBOURS) | (share < _LEAST_COVERAGE))] = 0
     share[inside | (share > 1)] = 1
     return share
 
