@@ -1,5 +1,6 @@
 """Flashing light: generated patterns on either side of every published limit."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -263,12 +264,9 @@ def test_the_darker_state_must_lie_below_four_fifths(dark: float, expected: set[
 def test_hdr_counts_absolute_light_and_above_160_cd_m2_contrast(
     of: Colour, dark: float, bright: float, expected: set[str]
 ) -> None:
-    signal = {
-        Transfer.PQ: colour.pq_to_cd_m2,
-        Transfer.HLG: lambda code: 1000 * colour.hlg_to_scene(code) ** 1.2,
-    }[of.transfer]
     codes = np.linspace(0, 1, 200_001)
-    low, high = np.interp([dark, bright], signal(codes), codes)
+    light = colour.pq_to_cd_m2(codes) if of is PQ else 1000 * colour.hlg_to_scene(codes) ** 1.2
+    low, high = np.interp([dark, bright], light, codes)
     grid = np.zeros((90, 3, HEIGHT, WIDTH), dtype=np.float32)
     grid[:, 0] = np.array(pick(flashes(6, Fraction(30)), low, high))[:, None, None]
 
@@ -310,6 +308,42 @@ def test_more_than_a_quarter_of_a_third_by_third_field_must_flash(
 
     expected = {expected} if isinstance(expected, str) else expected
     assert failed(watch(grey(levels, where, rest=0.2), Fraction(25))) == expected
+
+
+def cut_cells(top: float, left: float, height: float, width: float) -> Floats:
+    """Share of each cell that a rectangle covers whose edges, in cells, cut through them."""
+    shares = []
+    for start, length, side in ((top, height, HEIGHT), (left, width, WIDTH)):
+        cells = np.arange(side)
+        shares.append(
+            np.clip(np.minimum(cells + 1, start + length) - np.maximum(cells, start), 0, 1)
+        )
+    covered: Floats = np.outer(*shares).astype(np.float32)
+    return covered
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    ratio=st.sampled_from([0.24, 0.26]),
+    top=st.floats(0, 1),
+    left=st.floats(0, 1),
+    stretch=st.floats(0.7, 1.4),
+    levels=st.sampled_from([(0.0, 1.0), (0.3, 0.42), (0.5, 0.0), (0.05, 0.9)]),
+    field=st.booleans(),
+)
+def test_cells_that_an_edge_cuts_count_for_the_part_that_flashes(
+    *, ratio: float, top: float, left: float, stretch: float, levels: Levels, field: bool
+) -> None:
+    scale = ratio**0.5 / (3 if field else 1)
+    height, width = scale * HEIGHT / stretch, scale * WIDTH * stretch
+    share = cut_cells(top * (HEIGHT - height), left * (WIDTH - width), height, width)
+    low, high = luma(levels[0]), luma(levels[1])
+    grid = grey([0.2] * 60)
+    for state, frame in zip(flashes(4, Fraction(20)), grid, strict=True):
+        frame[0] += share * ((low, high)[state] - luma(0.2))
+
+    expected = "small_field_flash" if field else "general_flash"
+    assert (expected in labels(watch(grid, Fraction(20)))) == (ratio > 0.25)
 
 
 def test_strobing_text_fails_the_small_field_and_not_the_screen() -> None:
@@ -422,7 +456,8 @@ def texture(rng: np.random.Generator, shape: tuple[int, int], scale: int) -> Flo
     down, right = (rows - below)[:, None], columns - beside
     top = coarse[below][:, beside] * (1 - right) + coarse[below][:, beside + 1] * right
     bottom = coarse[below + 1][:, beside] * (1 - right) + coarse[below + 1][:, beside + 1] * right
-    return (top * (1 - down) + bottom * down).astype(np.float32)
+    smooth: Floats = (top * (1 - down) + bottom * down).astype(np.float32)
+    return smooth
 
 
 def moving(shift: Callable[[int], int], *, scale: int, count: int = 75, seed: int = 5) -> Floats:
@@ -447,7 +482,7 @@ def test_pans_do_not_fail(scale: int, step: int) -> None:
 @pytest.mark.parametrize("hertz", [2, 5])
 def test_a_shaken_camera_does_not_flash(hertz: int) -> None:
     def sway(index: int) -> int:
-        return 100 + round(4 * np.sin(2 * np.pi * hertz * index / 25))
+        return 100 + round(4 * math.sin(2 * math.pi * hertz * index / 25))
 
     assert failed(watch(moving(sway, scale=8), Fraction(25))) == set()
 

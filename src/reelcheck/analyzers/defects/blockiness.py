@@ -53,7 +53,8 @@ def _strength(samples: NDArray[np.signedinteger[Any]], step: int) -> float | Non
     bands = excess[: count * _BANDS].reshape(_BANDS, count, -1).sum(axis=1, dtype=np.int64)
     folded = max(_folded(bands, period) for period in _PERIODS_PX)
     mean = float(steps.sum(dtype=np.int64)) / steps.size
-    return max(0.0, folded / (4 * count)) / (mean + _FLOOR * step)
+    strength = max(0.0, folded) / (4 * count) / (mean + _FLOOR * step)
+    return float(strength)
 
 
 def _folded(bands: NDArray[np.int64], period: float) -> float:

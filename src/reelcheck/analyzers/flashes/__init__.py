@@ -131,17 +131,10 @@ class _State:
 
     def _pass_time(self, to: Fraction) -> None:
         """Let transitions leave the last second one after the other until ``to``."""
-        while True:
-            due = [
-                (expiry, track)
-                for track in self._tracks
-                if (expiry := track.next_expiry()) is not None and expiry <= to
-            ]
-            if not due:
-                break
-            expiry, track = min(due, key=lambda item: item[0])
-            self._level.advance(expiry, self._highest())
-            track.expire(expiry)
+        while due := [at for track in self._tracks if (at := track.next_expiry) and at <= to]:
+            self._level.advance(min(due), self._highest())
+            for track in self._tracks:
+                track.expire(min(due))
         self._level.advance(to, self._highest())
         self._area.advance(to, 0)
 

@@ -80,6 +80,8 @@ class LuminanceCells:
         # two rises with only a small fall between them are not opposing: the first one counts
         ready = self._to - self._from >= np.float32(MIN_STEP_CD_M2)
         ready &= self._direction != self._counted
+        if not ready.any():
+            return None
         cells = np.flatnonzero(ready)
         cells = cells[self._is_step(cells)]
         if not cells.size:
@@ -92,8 +94,11 @@ class LuminanceCells:
 
     def _follow(self, light: Floats) -> None:
         ahead = light * self._direction
-        turned = np.flatnonzero(self._to - ahead >= self._reversal())
+        back = self._to - ahead >= self._reversal()
         np.maximum(self._to, ahead, out=self._to)
+        if not back.any():
+            return
+        turned = np.flatnonzero(back)
         self._direction[turned] *= -1
         self._from[turned] = -self._to[turned]
         self._to[turned] = light[turned] * self._direction[turned]
@@ -136,6 +141,7 @@ class RedCells:
         self._may_come = np.ones(cells, dtype=np.bool_)
         self._may_leave = np.ones(cells, dtype=np.bool_)
         self._red_seconds = np.full(cells, -np.inf)
+        self._last_red_seconds = -np.inf
         self._sampled: Fraction | None = None
 
     def see(self, at: Fraction, grid: Floats, linear: Floats) -> Transitions | None:
@@ -143,12 +149,12 @@ class RedCells:
         at_seconds = float(at)
         red = self._is_red(grid, linear)
         if red is not None:
-            self._red_seconds[red] = at_seconds
-        cells = np.flatnonzero(self._red_seconds > at_seconds - _RED_MEMORY_SECONDS)
+            self._red_seconds[red] = self._last_red_seconds = at_seconds
         if self._sampled is None or at - self._sampled >= _RED_SAMPLING:
             self._sampled = at
             came, left = self._compare(np.s_[:], linear.reshape(3, -1), red)
-        elif cells.size:
+        elif self._last_red_seconds > at_seconds - _RED_MEMORY_SECONDS:
+            cells = np.flatnonzero(self._red_seconds > at_seconds - _RED_MEMORY_SECONDS)
             came, left = self._compare(cells, linear.reshape(3, -1)[:, cells], red)
         else:
             return None

@@ -68,6 +68,11 @@ class _Finding:
         self._kind = kind
         self._stretches: deque[_Stretch] = deque()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there are stretches that were not taken yet."""
+        return bool(self._stretches)
+
     def spans(self) -> Iterator[TimeSpan]:
         """Yield the stretches that were not taken yet; the last one may still grow."""
         return (TimeSpan(stretch.start, stretch.end) for stretch in self._stretches)
@@ -148,9 +153,10 @@ class Track:
         """Transitions of the picture within the last second."""
         return self._second.level
 
+    @property
     def next_expiry(self) -> Fraction | None:
-        """Return when ``level`` may fall next."""
-        return self._second.next_expiry()
+        """When ``level`` may fall next."""
+        return self._second.next_expiry
 
     def expire(self, at: Fraction) -> None:
         """Let the oldest transitions leave the last second, at the time of ``next_expiry``."""
@@ -190,6 +196,9 @@ class Track:
 
     def findings(self, *, ended: bool = False) -> Iterator[Observation]:
         """Yield what cannot grow any more; everything when the stream has ended."""
+        open_findings = (self._warning, self._field, self._failure, self._extended)
+        if not any(finding.is_open for finding in open_findings):
+            return
         # a window of five seconds may still reach back to what ended less than that ago
         before = None if ended else self._at - EXTENDED_WINDOW_SECONDS
         # lesser findings first: what failed is then still known

@@ -89,7 +89,7 @@ def coverage(changed: Mask, change: Floats) -> Floats:
     peak = _over_neighbours(around, np.maximum)
     beside = _over_neighbours(np.pad(changed, 1).astype(np.uint8), np.add)
     inside = beside == _NEIGHBOURS
-    share = change / np.maximum(peak, np.float32(1e-9))
+    share: Floats = change / np.maximum(peak, np.float32(1e-9))
     share[~changed & ((beside < _EDGE_NEIGHBOURS) | (share < _LEAST_COVERAGE))] = 0
     share[inside | (share > 1)] = 1
     return share

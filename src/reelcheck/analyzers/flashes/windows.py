@@ -68,16 +68,13 @@ class LastSecond:
         self._raised = _Turns(self._counts.size)
         self._together = Together(shape)
         self._cell_level = 0
+        self.next_expiry: Fraction | None = None
+        """When the oldest transition will leave the window, if there is any."""
 
     @property
     def level(self) -> int:
         """Transitions of the picture within the last second."""
         return max(self._cell_level, len(self._turns))
-
-    def next_expiry(self) -> Fraction | None:
-        """Return when the oldest transition will leave the window, if there is any."""
-        oldest = [times[0][0] for times in (self._frames, self._turns) if times]
-        return min(oldest) + WINDOW_SECONDS if oldest else None
 
     def expire(self, at: Fraction) -> None:
         """Let leave the window what happened a second before ``at``."""
@@ -102,10 +99,13 @@ class LastSecond:
             np.copyto(self._coverage, share, where=covered)
             self._frames.append((at, covered))
             self._counts += covered
+        if swing or kept is not None:
             self._settle()
 
     def _settle(self) -> None:
         """Find the largest n such that more than the limit of all cells made n transitions."""
+        oldest = [times[0][0] for times in (self._frames, self._turns) if times]
+        self.next_expiry = min(oldest) + WINDOW_SECONDS if oldest else None
         while self._area(self._counts > self._cell_level) > self._enough:
             self._cell_level += 1
         while self._cell_level and self._area(self._counts >= self._cell_level) <= self._enough:
@@ -113,7 +113,7 @@ class LastSecond:
 
     def _area(self, cells: Mask) -> float:
         """Return the area of ``cells`` in whole cells; a bound of it when that is too little."""
-        bound = np.count_nonzero(cells)
+        bound = int(np.count_nonzero(cells))
         return float(self._coverage[cells].sum()) if bound > self._enough else bound
 
     def of_screen(self, count: int) -> Second:
@@ -217,11 +217,15 @@ class Curve:
     STEP: Final = Fraction(1, 4)
 
     def __init__(self, start: Fraction) -> None:
-        self._at = self._start = self._run_start = start
+        self._at = self._step_start = self._run_start = start
+        self._step_end = self._next_edge(start)
         self._value = 0
         self._run_value: int | None = None
         self.done: list[tuple[Fraction, Fraction, int]] = []
         """Finished runs as (start, end, value); whoever takes them empties the list."""
+
+    def _next_edge(self, after: Fraction) -> Fraction:
+        return (after // self.STEP + 1) * self.STEP
 
     def touch(self, value: int) -> None:
         """Have the signal reach ``value`` just now."""
@@ -229,18 +233,20 @@ class Curve:
 
     def advance(self, to: Fraction, value: int) -> None:
         """Hold ``value`` from the last time given until ``to``."""
-        while self._at < to:
-            edge = (self._at // self.STEP + 1) * self.STEP
+        while to >= self._step_end:
+            if self._at < self._step_end:
+                self.touch(value)
+            self._close_step()
+        if self._at < to:
             self.touch(value)
-            self._at = min(edge, to)
-            if self._at == edge:
-                self._close_step(edge)
+            self._at = to
 
-    def _close_step(self, edge: Fraction) -> None:
-        start = max(edge - self.STEP, self._start)
+    def _close_step(self) -> None:
         if self._value != self._run_value:
-            self._close_run(start)
-            self._run_start, self._run_value = start, self._value
+            self._close_run(self._step_start)
+            self._run_start, self._run_value = self._step_start, self._value
+        self._at = self._step_start = self._step_end
+        self._step_end += self.STEP
         self._value = 0
 
     def _close_run(self, end: Fraction) -> None:
@@ -249,6 +255,7 @@ class Curve:
 
     def finish(self) -> None:
         """Close the last step and the last run at the last time given."""
-        if self._at % self.STEP:
-            self._close_step((self._at // self.STEP + 1) * self.STEP)
-        self._close_run(self._at)
+        end = self._at
+        if end > self._step_start:
+            self._close_step()
+        self._close_run(end)
