@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reelcheck.frames import FrameNeeds
+from reelcheck.frames import FrameBatch, FrameNeeds
 from reelcheck.media.decode import StreamDecoder, TimedFrame, packets
 from reelcheck.media.describe import describe_video, origin_of
 from reelcheck.media.source import Source
@@ -29,7 +29,12 @@ def decoded(path: Path) -> tuple[Source, StreamDecoder, list[TimedFrame]]:
     return source, decoder, frames
 
 
-def watched(path: Path, recipe: Any, *, batch_frames: int | None = None) -> list[Observation]:
+def watched(
+    path: Path,
+    recipe: Any,  # noqa: ANN401 - any frozen dataclass with needs and watch
+    *,
+    batch_frames: int | None = None,
+) -> list[Observation]:
     """Return what one video analyzer says of the first video stream, sorted."""
     if batch_frames is not None:
         needs = tuple(replace(one, batch_frames=batch_frames) for one in recipe.needs)
@@ -39,7 +44,7 @@ def watched(path: Path, recipe: Any, *, batch_frames: int | None = None) -> list
     watch = recipe.watch(info)
     found = list[Observation]()
 
-    def see(batch: Any) -> None:
+    def see(batch: FrameBatch) -> None:
         found.extend(watch.see(batch))
 
     wishes: dict[FrameNeeds, Iterable[Any]] = {one: [see] for one in recipe.needs}

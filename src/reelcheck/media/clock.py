@@ -7,7 +7,8 @@ from statistics import median
 from typing import Final
 
 _STEADY_RATIO: Final = Fraction(3, 2)
-"""Ours: a stream whose longest frame is below this many median frames has a constant rate.
+"""Ours: a stream whose longest and shortest frames stay within this factor of the median has a
+constant rate.
 Millisecond rounding of Matroska at 60 fps varies by 6 %, 3:2 pulldown in VFR form by 25 %."""
 _MIN_FRAMES_TO_JUDGE: Final = 8
 _GAP_STEADY: Final = 6
@@ -66,8 +67,9 @@ class Clock:
     @property
     def varies(self) -> bool:
         """Return whether the frame rate varied so far."""
-        enough = len(self._lengths) >= _MIN_FRAMES_TO_JUDGE
-        return enough and self._longest > self.usual_ticks * _STEADY_RATIO
+        usual = self.usual_ticks
+        spread = max(self._longest / usual, usual / max(1, self._shortest))
+        return len(self._lengths) >= _MIN_FRAMES_TO_JUDGE and spread > _STEADY_RATIO
 
     def hides_loss(self, length: int, stated: int) -> bool:
         """Return whether a step of ``length`` ticks to the next frame hides lost frames.

@@ -61,7 +61,7 @@ class Ledger:
         end = pts + max(1, length)
         if self._damage and self._damage[-1][2] == cause:
             start, last, _ = self._damage[-1]
-            near = start <= end and pts <= last + max(1, length)
+            near = start <= end and pts <= last + length // 2  # ticks are rounded
             if near or len(self._damage) >= _MAX_SPANS:
                 self._damage[-1] = (min(start, pts), max(last, end), cause)
                 return

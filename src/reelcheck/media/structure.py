@@ -9,6 +9,7 @@ between two fragments and a bare elementary stream look whole; nothing in the by
 """
 
 import os
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -237,7 +238,15 @@ def _walk_gif(file: FileReader) -> Structure:
 
 
 def _walk_flv(file: FileReader) -> Structure:
-    """FLV 10.1: the last four bytes are the size of the tag before them."""
+    """FLV 10.1: the last four bytes are the size of the tag before them.
+
+    ``onMetaData`` may state the size of the file too.
+    """
+    head = file.at(0, 4096)
+    at = head.find(b"filesize\x00")
+    stated = struct.unpack(">d", head[at + 9 : at + 17])[0] if 0 <= at < len(head) - 17 else 0.0
+    if stated > file.size:
+        return Structure(cut=f"the file should have {stated:.0f} bytes")
     size = int.from_bytes(file.at(file.size - 4, 4), "big")
     start = file.size - 4 - size
     tag = file.at(start, 4)

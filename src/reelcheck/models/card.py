@@ -90,7 +90,8 @@ def parse_card(text: str, *, where: str) -> Card:
     except tomllib.TOMLDecodeError as error:
         raise SettingError(f"model card {where}: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
+        unknown = [one for one in error.errors() if one["type"] == "extra_forbidden"]
+        first = (unknown or error.errors())[0]
         key = ".".join(str(part) for part in first["loc"])
         raise SettingError(f"model card {where}: {key}: {first['msg']}") from error
 

@@ -14,36 +14,52 @@ FREEZE = Measure(signal="change_ratio", label="freeze")
 REPEATS = Measure(signal="repeat_ratio", label="duplicate_frames")
 
 
+@dataclass(slots=True)
+class _Hold:
+    """A picture that stands still, so far."""
+
+    picture: GridPicture
+    span: TimeSpan
+    frames: int
+    still_steps: int
+    change: float
+
+
 class Freezes:
     """Report stretches in which the picture stands still.
 
     Method: FFmpeg's ``freezedetect`` on the small view, with a tighter limit, because averaging
     over cells takes away the noise that keeps a static scene alive at native size. A step within
     ``still_*`` continues a freeze; up to ``refresh_frames`` larger steps, as made by a new key
-    frame of the same still picture, are bridged; slow drift away from the first frame ends it.
-    The span runs from the first frame that is held to the end of the last one.
+    frame of the same still picture, are bridged; drift away from the first frame ends it. The
+    span runs from the first frame that is held to the end of the last one; up to
+    ``settle_frames`` in which the coder still improves the held picture are part of it.
 
     Limits: a title or slide that is meant to stand still is a freeze. A live scene without any
-    motion *and* coded so hard that its noise is gone cannot be told from a freeze. Below about
-    0.3 bit per pixel the coder can take some frames to settle on a frozen picture, and the start
-    is late by as many. Motion within less than a cell, at low contrast, is not seen.
+    motion *and* coded so hard that its noise is gone cannot be told from a freeze. At very low
+    bit rates the coder can take longer to settle on the held picture, and the start is late by
+    as much. Motion within less than a cell, at low contrast, is not seen.
     """
 
     def __init__(self, limits: DefectLimits) -> None:
         self._limits = limits
-        self._held: GridPicture | None = None
-        self._start = Fraction(0)
-        self._frames = 0
-        self._end = Fraction(0)
-        self._change = 0.0
+        self._hold: _Hold | None = None
         self._waiting: list[Step] = []
+        self._settling: list[Step] = []
+        self._motion = 0.0
+
+    @property
+    def holding(self) -> bool:
+        """Whether the picture may stand still right now."""
+        return self._hold is not None
 
     def see(self, step: Step) -> Iterator[Observation]:
         """Take the next step; yield the freeze that it ends, if any."""
-        if self._held is None:
+        hold = self._hold
+        if hold is None:
             self._begin(step)
-        elif self._stands(step, self._held):
-            self._extend(step)
+        elif self._stands(step, hold.picture):
+            self._extend(hold, step)
         elif self._may_refresh(step):
             self._waiting.append(step)
         else:
@@ -52,30 +68,43 @@ class Freezes:
 
     def end(self) -> Iterator[Observation]:
         """Yield the freeze that is still open, if it is long enough, and forget it."""
-        limits = self._limits
-        span = TimeSpan(self._start, max(self._start, self._end))
-        long_enough = span.seconds >= limits.freeze_min_seconds
-        if self._held is not None and long_enough and self._frames >= limits.freeze_min_frames:
+        limits, hold = self._limits, self._hold
+        self._hold, self._waiting = None, []
+        if hold is None or hold.span.seconds < limits.freeze_min_seconds:
+            return
+        still = hold.still_steps >= limits.freeze_still_ratio * (hold.frames - 1)
+        if still and hold.frames >= limits.freeze_min_frames:
             note = (
-                f"{self._frames} frames show the same picture: largest mean change "
-                f"{self._change:.5f} of full scale"
+                f"{hold.frames} frames show the same picture: largest mean change "
+                f"{hold.change:.5f} of full scale"
             )
-            yield event(FREEZE, span, self._change, note)
-        self._held = None
-        self._waiting = []
+            yield event(FREEZE, hold.span, hold.change, note)
 
     def _begin(self, step: Step) -> None:
         if self._is_still(step):
-            self._held = step.picture
-            self._start, self._end = step.before.start, step.after.end
-            self._frames, self._change = 2, step.mean_ratio
+            settled = len(self._settling)
+            first = self._settling[0] if settled else step
+            self._hold = _Hold(
+                picture=step.picture,
+                span=TimeSpan(first.before.start, step.after.end),
+                frames=settled + 2,
+                still_steps=settled + 1,
+                change=step.mean_ratio,
+            )
+            self._settling = []
+        elif self._may_settle(step):
+            self._settling.append(step)
+        else:
+            self._settling = []
+            self._motion = 0.0 if step.plain else step.mean_ratio
 
-    def _extend(self, step: Step) -> None:
-        for bridged in [*self._waiting, step]:
-            self._frames += 1
-            self._change = max(self._change, bridged.mean_ratio)
+    def _extend(self, hold: _Hold, step: Step) -> None:
+        bridged = [*self._waiting, step]
         self._waiting = []
-        self._end = step.after.end
+        hold.span = TimeSpan(hold.span.start, step.after.end)
+        hold.frames += len(bridged)
+        hold.still_steps += 1
+        hold.change = max(hold.change, *(one.mean_ratio for one in bridged))
 
     def _stands(self, step: Step, held: GridPicture) -> bool:
         drift = self._limits.drift_mean_ratio
@@ -94,6 +123,13 @@ class Freezes:
         if step.mean_ratio > limits.refresh_mean_ratio:
             return False
         return step.max_ratio <= limits.refresh_max_ratio
+
+    def _may_settle(self, step: Step) -> bool:
+        limits = self._limits
+        if step.plain or len(self._settling) >= limits.settle_frames:
+            return False
+        most = min(limits.repeat_max_ratio, limits.repeat_ratio * self._motion)
+        return step.mean_ratio <= most
 
 
 @dataclass(slots=True)
@@ -126,15 +162,18 @@ class RepeatedFrames:
         self._frame = 0
         self._stretch: _Stretch | None = None
 
-    def see(self, step: Step) -> Iterator[Observation]:
-        """Take the next step; yield the stretch that is over by now, if any."""
+    def see(self, step: Step, *, held: bool) -> Iterator[Observation]:
+        """Take the next step; yield the stretch that is over by now, if any.
+
+        ``held`` tells that the picture may be frozen, so that a new key frame is no motion.
+        """
         self._frame += 1
         limits, change = self._limits, step.mean_ratio
         lowest = min(limits.repeat_max_ratio, limits.repeat_ratio * self._motion)
         if self._motion and change <= lowest and not step.plain:
             self._remember(change, step)
             return
-        moving = change >= limits.repeat_motion_ratio and not step.plain
+        moving = change >= limits.repeat_motion_ratio and not (step.plain or held)
         highest = limits.repeat_ratio * change
         if moving and self._low and all(low <= highest for low, _, _ in self._low):
             yield from self._accept()

@@ -45,10 +45,15 @@ class DefectLimits:
     refresh_mean_ratio: float = 0.006
     """Mean change up to which a step inside a freeze may be the coder improving its picture (a
     new key frame). Ours, on the same frozen parts: up to 0.005 at sane bit rates."""
-    refresh_max_ratio: float = 0.06
+    refresh_max_ratio: float = 0.10
     """The same for the largest change of any cell."""
-    refresh_frames: int = 2
-    """How many refreshing steps may follow each other inside a freeze. Ours: I and first P."""
+    refresh_frames: int = 3
+    """How many refreshing steps may follow each other inside a freeze. Ours: an I and two P."""
+    settle_frames: int = 4
+    """How many frames a coder may need to settle on a held picture: steps that would pass as
+    repeats, right before the first still one, belong to the freeze. Ours, on the same."""
+    freeze_still_ratio: float = 0.6
+    """Share of the steps of a freeze that must be still. Ours."""
     drift_mean_ratio: float = 0.01
     """Mean change since the first frame of a freeze that ends it: slow fades and pans."""
     freeze_min_seconds: Fraction = Fraction(3, 4)
@@ -123,5 +128,5 @@ class DefectLimits:
     combing_ratio: float = 1.5
     """How much less a row resembles its neighbours than the rows after next for a block to be
     combed. FFmpeg ``idet`` calls a picture progressive above the same ratio of its own."""
-    combing_area_ratio: float = 0.15
+    combing_area_ratio: float = 0.03
     """Share of the moving blocks that must be combed. Ours, chosen on the clips."""

@@ -20,9 +20,7 @@ class SmallViewChecks:
         self._plain = PlainPictures(limits)
         self._brightness = Brightness()
         self._exposure = Exposure(limits)
-        self._steps = Steps()
-        self._compare = (Freezes(limits), RepeatedFrames(limits)) if neighbours else ()
-        self._dropped = DroppedFrames(limits) if neighbours else None
+        self._neighbours = NeighbourChecks(limits) if neighbours else None
 
     def see(self, picture: GridPicture, active: GridPicture) -> Iterator[Observation]:
         """Take the next frame, whole and without its borders."""
@@ -30,16 +28,34 @@ class SmallViewChecks:
         yield from ended
         yield from self._brightness.see(picture)
         yield from self._exposure.see(active, plain=plain)
-        step = self._steps.see(picture, plain=plain)
-        if step:
-            for check in self._compare:
-                yield from check.see(step)
-        if self._dropped:
-            yield from self._dropped.see(picture.span)
+        if self._neighbours:
+            yield from self._neighbours.see(picture, plain=plain)
 
     def end(self) -> Iterator[Observation]:
         """Yield what lasts until the end."""
-        for check in (self._plain, self._brightness, self._exposure, *self._compare):
+        for check in (self._plain, self._brightness, self._exposure, self._neighbours):
+            if check:
+                yield from check.end()
+
+
+class NeighbourChecks:
+    """What compares a frame with the one before: useless where frames in between are skipped."""
+
+    def __init__(self, limits: DefectLimits) -> None:
+        self._steps = Steps()
+        self._freezes = Freezes(limits)
+        self._repeats = RepeatedFrames(limits)
+        self._dropped = DroppedFrames(limits)
+
+    def see(self, picture: GridPicture, *, plain: bool) -> Iterator[Observation]:
+        """Take the next frame."""
+        step = self._steps.see(picture, plain=plain)
+        if step:
+            yield from self._freezes.see(step)
+            yield from self._repeats.see(step, held=self._freezes.holding)
+        yield from self._dropped.see(picture.span)
+
+    def end(self) -> Iterator[Observation]:
+        """Yield what lasts until the end."""
+        for check in (self._freezes, self._repeats, self._dropped):
             yield from check.end()
-        if self._dropped:
-            yield from self._dropped.end()
