@@ -90,7 +90,7 @@ def _repeat(source: Path, path: Path, count: int) -> None:
                     if packet.dts is None:
                         continue
                     shift = int(turn * SECONDS / packet.time_base)
-                    packet.pts += shift
+                    packet.pts = (packet.pts or 0) + shift
                     packet.dts += shift
                     packet.stream = streams[packet.stream.index]
                     output.mux(packet)

@@ -35,7 +35,7 @@ def opennsfw(video: str) -> None:
         for frame in container.decode(stream):
             if frame.time is not None and frame.time >= due:
                 due += 1.0
-                model.classify(frame.to_image())
+                model.classify(frame.to_ndarray(format="rgb24"))
 
 
 def ffmpeg_command(video: str) -> list[str] | None:

@@ -137,6 +137,7 @@ def test_flashes_are_counted_in_true_time_when_the_rate_varies(
 
 
 def test_a_long_gentle_flicker_is_an_extended_flash(tmp_path: Path) -> None:
-    frames = ((picture(*[grey(0.6 if (i // 6) % 2 else 0.1)] * 2, 1.0), i) for i in range(200))
+    levels = [grey(0.6 if (index // 6) % 2 else 0.1) for index in range(200)]
+    frames = ((picture(level, level, 1.0), index) for index, level in enumerate(levels))
 
     assert findings(tmp_path / "clip.mkv", frames, LOSSLESS) == {"extended_flash"}
