@@ -30,7 +30,7 @@ _MAX_OPEN_FILES: Final = 256
 
 def serve(control: socket.socket) -> None:
     """Fork a worker for every job that arrives on ``control``, until it closes."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _reap)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     for module in ("reelcheck.onepass", "av", "numpy"):
@@ -39,12 +39,26 @@ def serve(control: socket.socket) -> None:
     while True:
         body, descriptors, _, _ = socket.recv_fds(control, _MAX_JOB_BYTES, 2)
         if not body:
-            return
+            return _wait_for_all()
         if os.fork() == 0:
             control.close()
             _watch(json.loads(body), *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _reap(number: int, frame: object) -> None:
+    """Collect children that ended, so that their CPU time counts as that of the command."""
+    del number, frame
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _wait_for_all() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
 
 
 def _watch(job: dict[str, Any], file: int, end: int) -> None:
