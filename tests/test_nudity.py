@@ -78,13 +78,20 @@ def watched(
     return found, runner.calls
 
 
-def test_a_calm_video_is_scored_once_a_second_and_the_samples_tile_it() -> None:
+def test_a_calm_video_is_scored_every_two_seconds_and_the_samples_tile_it() -> None:
     found, calls = watched([40] * 40)
 
-    assert calls == 10
-    assert [one.span.start for one in found] == list(range(10))
+    assert calls == 5
+    assert [one.span.start for one in found] == list(range(0, 10, 2))
     assert all(a.span.end == b.span.start for a, b in pairwise(found))
     assert found[-1].span.end == 10
+
+
+def test_a_video_that_goes_on_to_look_new_is_scored_every_second() -> None:
+    found, calls = watched([4 * index for index in range(32)])
+
+    assert calls == 8
+    assert [one.span.start for one in found] == list(range(8))
 
 
 def test_every_new_shot_is_scored_at_its_first_frame() -> None:
@@ -172,7 +179,7 @@ def test_an_unknown_key_in_a_card_is_refused_by_name() -> None:
 
 
 def test_a_recipe_of_ones_own_is_made_by_replacing_numbers() -> None:
-    calm = replace(NudityAnalyzer(), every_seconds=Fraction(5))
+    calm = replace(NudityAnalyzer(), still_seconds=Fraction(5))
 
-    assert calm.every_seconds == 5
-    assert NudityAnalyzer().every_seconds == 1
+    assert calm.still_seconds == 5
+    assert NudityAnalyzer().still_seconds == 2

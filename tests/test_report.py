@@ -5,7 +5,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # it comes without types
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

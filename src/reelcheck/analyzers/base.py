@@ -53,6 +53,15 @@ class ModelUser(Protocol):
 
 
 @runtime_checkable
+class ByProfile(Protocol):
+    """A class of recipes that has different ones for different profiles."""
+
+    def for_profile(self, profile: str) -> object:
+        """Return the recipe for one of ``reelcheck.settings.Profile``."""
+        ...
+
+
+@runtime_checkable
 class VideoAnalyzer(Protocol):
     """A recipe for watching video streams. Immutable: one instance serves many at once."""
 

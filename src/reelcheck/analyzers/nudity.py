@@ -1,10 +1,10 @@
 """Nudity: how likely sampled frames are pornographic.
 
 Method: the network of the card ``open-nsfw`` on single frames. Candidates come four times a
-second and at every sudden change of the picture. One is scored at least every second, and after
-every sudden change that shows something unlike the latest scored ones, so every shot is scored
-at least once; around a suspicious score all candidates are scored. Black borders are trimmed
-first: they alone can raise a score severalfold.
+second and at every sudden change of the picture. One is scored at least every two seconds; after
+one second already when it looks unlike the latest scored ones; and at once when that follows a
+sudden change, so every shot is scored at least once. Around a suspicious score all candidates
+are scored. Black borders are trimmed first: they alone can raise a score severalfold.
 
 Limits: see the card. Recall was not measured by us; a low score is no proof of anything. A shot
 without a sudden start that lasts less than a quarter of a second can fall between candidates.
@@ -47,9 +47,11 @@ class NudityAnalyzer:
         FrameNeeds(layout=Layout.RGB, rate_fps=Fraction(4), on_change=True, size_px=(256, 256)),
     )
     every_seconds: Fraction = Fraction(1)
-    """Longest time without a score. Ours."""
+    """Longest time without a score while the picture goes on to look new. Ours."""
+    still_seconds: Fraction = Fraction(2)
+    """Longest time without a score at all. Ours."""
     new_look_levels: float = 12.0
-    """Mean difference of 8 x 8 cells, 0-255, above which a changed picture looks new. Ours."""
+    """Mean difference of 8 x 8 cells, 0-255, above which a picture looks new. Ours."""
     suspicious_score: float = 0.5
     """From here on the neighbourhood is scored densely. Ours: 1 in 50 frames of harmless clips
     goes beyond it."""
@@ -101,17 +103,19 @@ class _NudityWatch:
         recipe = self._recipe
         self._waiting.append(candidate)
         look = _look(candidate.pixels)
-        due = (
-            self._last_scored is None
-            or candidate.start - self._last_scored >= recipe.every_seconds
-            or candidate.start <= self._dense_until
-            or (candidate.changed and self._is_new(look))
-        )
-        if due:
+        if self._is_due(candidate, look):
             self._score(candidate, look)
             if (candidate.score or 0.0) >= recipe.suspicious_score:
                 self._look_around(candidate)
         yield from self._release(candidate.start - recipe.dense_seconds)
+
+    def _is_due(self, candidate: _Candidate, look: NDArray[np.float32]) -> bool:
+        if self._last_scored is None or candidate.start <= self._dense_until:
+            return True
+        since = candidate.start - self._last_scored
+        if since >= self._recipe.still_seconds:
+            return True
+        return (candidate.changed or since >= self._recipe.every_seconds) and self._is_new(look)
 
     def _is_new(self, look: NDArray[np.float32]) -> bool:
         nearest = min(float(np.abs(look - seen).mean()) for seen in self._looks)

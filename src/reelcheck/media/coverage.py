@@ -124,12 +124,12 @@ def _stream_spans(
     start = min(start, whole.end)
     end = max(start, min(whole.end, _last_end(decoder, over.origin)))
     inside = decoder.ledger.spans(over.origin, TimeSpan(start, end), decoder.stream.index)
-    if decoder.key_frames_only:
-        inside = [_as_sampled(span) for span in inside]
     before = _outside(
         TimeSpan(Fraction(0), start), decoder, "W_PARTIAL: no picture yet", _LATE_START
     )
     after = _outside(TimeSpan(end, whole.end), decoder, *_tail(over, decoder, end, sound_end))
+    if decoder.key_frames_only:
+        return [*before, *map(_as_sampled, [*inside, *after])]
     return [*before, *inside, *after]
 
 

@@ -26,6 +26,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _MAX_JOB_BYTES: Final = 1 << 20
 _MAX_OPEN_FILES: Final = 256
+_KEPT_ENVIRONMENT: Final = frozenset({"HOME", "REELCHECK_MODELS", "XDG_DATA_HOME"})
+"""Where weights lie, and nothing else: secrets are often kept in the environment."""
 
 
 def serve(control: socket.socket) -> None:
@@ -121,7 +123,8 @@ def _confine(limits: dict[str, Any]) -> dict[str, bool]:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
-    os.environ.clear()
+    for name in set(os.environ) - _KEPT_ENVIRONMENT:
+        del os.environ[name]
     return layers
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
-from reelcheck.analyzers.base import AudioAnalyzer, ModelUser, VideoAnalyzer
+from reelcheck.analyzers.base import AudioAnalyzer, ByProfile, ModelUser, VideoAnalyzer
 from reelcheck.errors import VideoError
 from reelcheck.media.account import Account
 from reelcheck.media.channel import Channel
@@ -29,6 +29,11 @@ from reelcheck.spans import TimeSpan
 _PROGRESS_SECONDS: Final = 0.2
 
 
+def _recipe(name: str, profile: str) -> object:
+    kind = ANALYZERS.load(name)
+    return kind.for_profile(profile) if isinstance(kind, ByProfile) else kind()
+
+
 class _Pass:
     """The pass over one file."""
 
@@ -37,16 +42,19 @@ class _Pass:
         self._channel = channel
         self._limits: Limits = limits_from(job["limits"])
         self._fast = job["profile"] == Profile.FAST
-        recipes = [ANALYZERS.load(name)() for name in job["analyzers"]]
+        recipes = [_recipe(name, job["profile"]) for name in job["analyzers"]]
         video_recipes = [recipe for recipe in recipes if isinstance(recipe, VideoAnalyzer)]
         self._name_models(recipes)
         self._origin = origin_of(source)
+        structure = source.claims.structure
+        self._damaged = bool(structure.cut or structure.broken)
         self._videos = {
             stream.index: VideoPass(
                 StreamDecoder(
                     stream,
                     limits=self._limits,
-                    threads=job["threads"],
+                    # At an error PyAV drops the frames that other threads have ready.
+                    threads=1 if self._damaged else job["threads"],
                     key_frames_only=self._fast,
                 ),
                 video_recipes,
@@ -83,9 +91,7 @@ class _Pass:
                 *(video.decoder.stream for video in self._videos.values()),
                 *(sound.decoder.stream for sound in self._sounds.values()),
             ]
-            structure = self._source.claims.structure
-            damaged = bool(structure.cut or structure.broken)
-            for packet in packets(self._source.container, streams, damaged=damaged):
+            for packet in packets(self._source.container, streams, damaged=self._damaged):
                 self._feed(packet)
             self._flush()
         except VideoError as error:
@@ -113,7 +119,9 @@ class _Pass:
         )
 
     def _picture(self) -> TimeSpan | None:
-        """Return from where to where the first video stream had frames."""
+        """Return from where to where the first video stream had frames, when all were decoded."""
+        if self._fast:
+            return None
         first = next(iter(self._videos.values())).decoder
         base = first.clock.time_base
         start, end = (tick * base - self._origin for tick in (first.start_tick, first.end_tick))

@@ -51,30 +51,38 @@ def _strength(samples: NDArray[np.signedinteger[Any]], step: int) -> float | Non
     beside = steps[:, 1:-3] + steps[:, 3:-1] + steps[:, :-4] + steps[:, 4:]
     excess = 4 * steps[:, 2:-2] - beside
     bands = excess[: count * _BANDS].reshape(_BANDS, count, -1).sum(axis=1, dtype=np.int64)
-    folded = max(_folded(bands, period) for period in _PERIODS_PX)
+    sums = bands.astype(np.float64)
+    folded = max(_folded(sums, period) for period in _PERIODS_PX)
     mean = float(steps.sum(dtype=np.int64)) / steps.size
     strength = max(0.0, folded) / (4 * count) / (mean + _FLOOR * step)
     return float(strength)
 
 
-def _folded(bands: NDArray[np.int64], period: float) -> float:
+def _folded(bands: NDArray[np.float64], period: float) -> float:
     """Return the strength of the best phase of ``period``: the median over the bands."""
     length = bands.shape[1]
     if length < _SMALLEST_PERIODS * period:
         return 0.0
-    phase, members = _phases(length, period)
-    count = len(members)
-    index = np.arange(_BANDS)[:, None] * count + phase
-    sums = np.bincount(index.ravel(), weights=bands.ravel(), minlength=_BANDS * count)
-    means = sums.reshape(_BANDS, count) / members
-    above = means - np.median(means, axis=1, keepdims=True)
-    return float(np.median(above, axis=0).max())
+    index, members = _phases(length, period)
+    sums = np.bincount(index, weights=bands.reshape(-1), minlength=_BANDS * len(members))
+    means = sums.reshape(_BANDS, -1) / members
+    above = means - _median(means)[:, np.newaxis]
+    return float(_median(above.T).max())
+
+
+def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the median along the last axis; on a few values faster than NumPy's own."""
+    ordered = np.sort(values, axis=-1)
+    count = values.shape[-1]
+    middle: NDArray[np.float64] = (ordered[..., (count - 1) // 2] + ordered[..., count // 2]) / 2
+    return middle
 
 
 @lru_cache(maxsize=256)
 def _phases(length: int, period: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the phase of each position, and how many positions have each phase."""
+    """Return where each position of each band is added up, and how many share a phase."""
     count = int(period)
     phase = ((np.arange(length) % period) * (count / period)).astype(np.int64)
     phase = np.minimum(phase, count - 1)
-    return phase, np.bincount(phase, minlength=count)
+    index = np.arange(_BANDS)[:, np.newaxis] * count + phase
+    return index.reshape(-1), np.bincount(phase, minlength=count)

@@ -59,12 +59,15 @@ def _count_slopes(zones: NDArray[np.int64], samples: _Ints, *, transposed: bool,
     centre = steps[:, _REACH_PX : _REACH_PX + contrast.shape[1]]
     around = _window(np.maximum, steps, 5)
     highest = around[:, _REACH_PX - 2 : _REACH_PX - 2 + contrast.shape[1]]
-    edge = (contrast >= _MIN_CONTRAST * step) & (centre == highest)
-    line, position = np.nonzero(edge)
-    slope = centre[edge].astype(np.int64) * (_LEVELS - 1) // contrast[edge]
-    across = line * _ZONES // len(samples)
-    along = (position + _REACH_PX) * _ZONES // samples.shape[1]
-    zone = along * _ZONES + across if transposed else across * _ZONES + along
+    edges = np.flatnonzero((contrast >= _MIN_CONTRAST * step) & (centre == highest))
+    line, position = np.divmod(edges, contrast.shape[1])
+    steepest = centre.reshape(-1)[edges].astype(np.float32)
+    # Exact in float32: both are whole numbers far below 2**24, and no quotient exceeds 255.
+    slope = (steepest * (_LEVELS - 1) / contrast.reshape(-1)[edges]).astype(np.int64)
+    lines = np.arange(len(samples)) * _ZONES // len(samples)
+    positions = (np.arange(contrast.shape[1]) + _REACH_PX) * _ZONES // samples.shape[1]
+    across, along = (1, _ZONES) if transposed else (_ZONES, 1)
+    zone = (lines * across)[line] + (positions * along)[position]
     zones += np.bincount(zone * _LEVELS + slope, minlength=zones.size).reshape(zones.shape)
 
 

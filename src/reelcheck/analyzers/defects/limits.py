@@ -75,12 +75,13 @@ class DefectLimits:
     gap_ratio: float = 1.5
     """A frame that stands longer than this many nominal intervals hides dropped frames."""
     gap_steady_ratio: float = 0.9
-    """Share of the recent intervals that must lie near their median; below, the rate varies and
+    """Share of the intervals around that must lie near their median; below, the rate varies and
     nothing is reported. Ours."""
     gap_window_frames: int = 31
-    """How many intervals the running median looks at. Ours: about a second."""
+    """How many intervals the running median looks at, half of them after the one that is judged:
+    a lasting change of rate is no gap. Ours: about a second."""
     gap_learn_frames: int = 12
-    """How many intervals must be known before the first judgement. Ours."""
+    """How many intervals a stream must have to be judged. Ours."""
     gap_bridge_seconds: Fraction = Fraction(1)
     """Gaps at most this far apart belong to one event. Ours."""
 
