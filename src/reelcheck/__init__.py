@@ -21,17 +21,39 @@ a video only through plain data.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reelcheck.pipeline import analyze
+    from reelcheck.errors import ModelError, ReelcheckError, ReportError, SettingError, VideoError
+    from reelcheck.pipeline import Progress, analyze
+    from reelcheck.settings import Limits
     from reelcheck.verdict.judge import judge
     from reelcheck.verdict.policy import Policy
     from reelcheck.verdict.report import Report
 
 __version__ = "0.1.0"
-__all__ = ["Policy", "Report", "__version__", "analyze", "judge"]
+__all__ = [
+    "Limits",
+    "ModelError",
+    "Policy",
+    "Progress",
+    "ReelcheckError",
+    "Report",
+    "ReportError",
+    "SettingError",
+    "VideoError",
+    "__version__",
+    "analyze",
+    "judge",
+]
 
 _LAZY = {
+    "Limits": "reelcheck.settings",
+    "ModelError": "reelcheck.errors",
     "Policy": "reelcheck.verdict.policy",
+    "Progress": "reelcheck.pipeline",
+    "ReelcheckError": "reelcheck.errors",
     "Report": "reelcheck.verdict.report",
+    "ReportError": "reelcheck.errors",
+    "SettingError": "reelcheck.errors",
+    "VideoError": "reelcheck.errors",
     "analyze": "reelcheck.pipeline",
     "judge": "reelcheck.verdict.judge",
 }
@@ -44,3 +66,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a lazy attribute can be any
 
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

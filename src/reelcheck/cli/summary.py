@@ -83,7 +83,8 @@ def _facts(report: Report) -> str:
 def _reasons(reasons: Sequence[Reason]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
     for reason in reasons:
-        word = Text(f"  {reason.leads_to.lower()}", style=_WORD_STYLES.get(reason.leads_to, "dim"))
+        shown = "note" if reason.leads_to == "PASS" else reason.leads_to.lower()
+        word = Text(f"  {shown}", style=_WORD_STYLES.get(reason.leads_to, "dim"))
         table.add_row(word, Text(plain_text(reason.text)))
     return table
 
