@@ -134,13 +134,11 @@ def see_both(
 
 def luma_codes(rgb: Bytes, *, bits: int = 8) -> Codes:
     """Return limited-range luma codes of the green part of a picture."""
-    codes = (16 + rgb[..., 1] * (219 / 255)) * 2 ** (bits - 8)
-    return np.round(codes).astype(np.uint8 if bits == 8 else np.uint16)
+    codes = np.round((16 + rgb[..., 1] * (219 / 255)) * 2 ** (bits - 8))
+    return np.asarray(codes, np.uint8 if bits == 8 else np.uint16)
 
 
-def scene(
-    index: int, *, width_px: int = 640, height_px: int = 360, levels: tuple[int, int] = (30, 225)
-) -> Bytes:
+def scene(index: int, *, width_px: int = 640, height_px: int = 360) -> Bytes:
     """Return RGB picture ``index`` of soft light with 150 discs that drift, edges 1 px wide."""
     chance = np.random.default_rng(11)
     rows, columns = np.mgrid[0:height_px, 0:width_px].astype(np.float32)
@@ -158,7 +156,7 @@ def scene(
         distance = np.hypot(rows[window] - y, columns[window] - x)
         cover = np.clip(radius - distance + 0.5, 0, 1)[..., np.newaxis]
         picture[window] = picture[window] * (1 - cover) + tint * cover
-    return np.asarray(np.clip(levels[0] + picture * (levels[1] - levels[0]), 0, 255), np.uint8)
+    return np.asarray(np.clip(30 + picture * 195, 0, 255), np.uint8)
 
 
 def grainy(picture: Bytes, sigma: float, *, seed: int) -> Bytes:

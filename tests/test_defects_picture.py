@@ -1,8 +1,8 @@
 """Blur, blocks, noise, banding, combs and test pictures, both sides of each limit."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from defect_pictures import (
     curve,
     edges,
     events,
-    grainy,
     labels,
     luma_codes,
     scene,

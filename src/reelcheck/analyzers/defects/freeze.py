@@ -22,6 +22,7 @@ class _Hold:
     span: TimeSpan
     frames: int
     still_steps: int
+    dead_steps: int
     change: float
 
 
@@ -31,9 +32,11 @@ class Freezes:
     Method: FFmpeg's ``freezedetect`` on the small view, with a tighter limit, because averaging
     over cells takes away the noise that keeps a static scene alive at native size. A step within
     ``still_*`` continues a freeze; up to ``refresh_frames`` larger steps, as made by a new key
-    frame of the same still picture, are bridged; drift away from the first frame ends it. The
-    span runs from the first frame that is held to the end of the last one; up to
-    ``settle_frames`` in which the coder still improves the held picture are part of it.
+    frame of the same still picture, are bridged; drift away from the first frame ends it. In a
+    quarter of the steps nothing at all may happen (``dead_mean_ratio``): the noise that coding
+    leaves of a live scene is small, but it is there in every frame. The span runs from the first
+    frame that is held to the end of the last one; up to ``settle_frames`` in which the coder
+    still improves the held picture are part of it.
 
     Limits: a title or slide that is meant to stand still is a freeze. A live scene without any
     motion *and* coded so hard that its noise is gone cannot be told from a freeze. At very low
@@ -72,8 +75,10 @@ class Freezes:
         self._hold, self._waiting = None, []
         if hold is None or hold.span.seconds < limits.freeze_min_seconds:
             return
-        still = hold.still_steps >= limits.freeze_still_ratio * (hold.frames - 1)
-        if still and hold.frames >= limits.freeze_min_frames:
+        steps = hold.frames - 1
+        still = hold.still_steps >= limits.freeze_still_ratio * steps
+        dead = hold.dead_steps >= limits.freeze_dead_ratio * steps
+        if still and dead and hold.frames >= limits.freeze_min_frames:
             note = (
                 f"{hold.frames} frames show the same picture: largest mean change "
                 f"{hold.change:.5f} of full scale"
@@ -89,6 +94,7 @@ class Freezes:
                 span=TimeSpan(first.before.start, step.after.end),
                 frames=settled + 2,
                 still_steps=settled + 1,
+                dead_steps=int(self._is_dead(step)),
                 change=step.mean_ratio,
             )
             self._settling = []
@@ -104,6 +110,7 @@ class Freezes:
         hold.span = TimeSpan(hold.span.start, step.after.end)
         hold.frames += len(bridged)
         hold.still_steps += 1
+        hold.dead_steps += int(self._is_dead(step))
         hold.change = max(hold.change, *(one.mean_ratio for one in bridged))
 
     def _stands(self, step: Step, held: GridPicture) -> bool:
@@ -115,6 +122,9 @@ class Freezes:
         if step.plain or step.mean_ratio > limits.still_mean_ratio:
             return False
         return step.max_ratio <= limits.still_max_ratio
+
+    def _is_dead(self, step: Step) -> bool:
+        return step.mean_ratio <= self._limits.dead_mean_ratio
 
     def _may_refresh(self, step: Step) -> bool:
         limits = self._limits

@@ -54,6 +54,12 @@ class DefectLimits:
     repeats, right before the first still one, belong to the freeze. Ours, on the same."""
     freeze_still_ratio: float = 0.6
     """Share of the steps of a freeze that must be still. Ours."""
+    dead_mean_ratio: float = 0.00004
+    """Mean change up to which nothing at all happens. Ours; see ``freeze_dead_ratio``."""
+    freeze_dead_ratio: float = 0.25
+    """Share of the steps of a freeze in which nothing at all may happen. Ours: of frozen parts
+    coded by eight codecs a quarter of the steps stays below 0.000032; of a static live scene
+    whose noise survived coding, above 0.0001."""
     drift_mean_ratio: float = 0.01
     """Mean change since the first frame of a freeze that ends it: slow fades and pans."""
     freeze_min_seconds: Fraction = Fraction(3, 4)

@@ -54,12 +54,12 @@ class ShotsAnalyzer:
         found = profile == Profile.ACCURATE and locate(load_card(network.models[0])) is not None
         return network if found else cls()
 
-    def watch(self, video: VideoInfo) -> "_ShotsWatch":
+    def watch(self, video: VideoInfo) -> "ShotsWatch":
         """Start on one stream."""
-        return _ShotsWatch(compare=not video.key_frames_only)
+        return ShotsWatch(compare=not video.key_frames_only)
 
 
-class _ShotsWatch:
+class ShotsWatch:
     """Follows one stream; holds a few seconds of small pictures."""
 
     def __init__(self, *, compare: bool) -> None:
@@ -67,7 +67,13 @@ class _ShotsWatch:
         self._shape: tuple[int, ...] = ()
         self._borders: _Borders | None = None
 
+    @property
+    def settled(self) -> Fraction:
+        """Time in seconds before which nothing will be reported any more."""
+        return self._borders.settled if self._borders else Fraction(0)
+
     def see(self, batch: FrameBatch) -> Iterator[Observation]:
+        """Take the next frames."""
         if not self._compare:
             return
         if self._borders is None or batch.pixels.shape[1:] != self._shape:
@@ -79,6 +85,7 @@ class _ShotsWatch:
             yield from self._borders.see(self._borders.sketcher.draw(grid, at, end))
 
     def end(self) -> Iterator[Observation]:
+        """Yield the rest."""
         if self._borders is not None:
             yield from self._borders.end()
 
@@ -98,7 +105,12 @@ class _Borders:
         for gradual in self._graduals.see(picture):
             self._add(gradual)
         if self._waiting or self._found:
-            yield from self._settle(self._graduals.settled - _FADES_APART)
+            yield from self._settle(self.settled)
+
+    @property
+    def settled(self) -> Fraction:
+        """Time in seconds before which nothing will be reported any more."""
+        return self._graduals.settled - _FADES_APART
 
     def end(self) -> Iterator[Observation]:
         """Yield the rest."""
