@@ -3,12 +3,15 @@
     python benchmarks/robustness.py truncate 200     # cuts per container
     python benchmarks/robustness.py mutate 2000      # files in all
 
-Fails when a cut file passes, an outcome has no code, a run hangs, or a child takes too much memory.
+Fails when a cut file passes, an outcome has no code, a run hangs, a child takes too much memory, or
+an address that was planted in a file is asked for.
 """
 
 import random
+import socket
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -108,13 +111,44 @@ def _head(data: bytearray, rnd: random.Random) -> None:
     del data[: rnd.choice((1, 16, 700))]
 
 
+class Canary:
+    """A server that nobody must ever reach: its address is planted in files."""
+
+    def __init__(self) -> None:
+        """Listen on a free port."""
+        self.hits = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        port = self._socket.getsockname()[1]
+        self.texts = [
+            f"http://127.0.0.1:{port}/x",
+            f"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:{port}/x.ts\n",
+            f"ffconcat version 1.0\nfile http://127.0.0.1:{port}/x\n",
+            f"tcp://127.0.0.1:{port}",
+        ]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self._socket.accept()[0].close()
+            self.hits += 1
+
+
+CANARY = Canary()
+
+
+def _address(data: bytearray, rnd: random.Random) -> None:
+    text = rnd.choice(CANARY.texts).encode()
+    at = rnd.choice((0, rnd.randrange(len(data))))
+    data[at : at + rnd.choice((0, len(text)))] = text
+
+
 MUTATORS: tuple[Callable[[bytearray, random.Random], None], ...] = (
-    *(_flip, _noise, _zero, _delete, _repeat, _swap, _big, _cut, _head),
+    *(_flip, _noise, _zero, _delete, _repeat, _swap, _big, _cut, _head, _address),
 )
 
 
 def mutated(count: int) -> Iterator[tuple[str, bytes]]:
-    """Yield files damaged in nine ways, in turn."""
+    """Yield files damaged in ten ways, in turn."""
     kinds = [*CONTAINERS, "ffv1", "apng", "webp", "h264"]
     rnd = random.Random(SEED)
     for index in range(count):
@@ -135,11 +169,12 @@ def main(kind: str, count: int) -> int:
     for verdict, number in Counter(one.verdict for one in outcomes).most_common():
         print(f"  {verdict:<24}{number:>6}")
     print(f"  longest {max(one.seconds for one in outcomes):.1f} s", end=", ")
-    print(f"largest child {max(one.mib for one in outcomes):.0f} MiB")
+    print(f"largest child {max(one.mib for one in outcomes):.0f} MiB", end=", ")
+    print(f"{CANARY.hits} canary hits")
     bad = [one for one in outcomes if is_bad(one, kind)]
     for one in bad:
         print(f"BAD {one.name}: {one.verdict}, {one.seconds:.1f} s, {one.mib:.0f} MiB")
-    return 1 if bad else 0
+    return 1 if bad or CANARY.hits else 0
 
 
 def is_bad(outcome: Outcome, kind: str) -> bool:
