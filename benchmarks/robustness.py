@@ -168,7 +168,8 @@ def main(kind: str, count: int) -> int:
     print(f"{len(outcomes)} files in {took:.0f} s, {len(outcomes) / took:.1f} a second")
     for verdict, number in Counter(one.verdict for one in outcomes).most_common():
         print(f"  {verdict:<24}{number:>6}")
-    print(f"  longest {max(one.seconds for one in outcomes):.1f} s", end=", ")
+    slowest = max(outcomes, key=lambda one: one.seconds)
+    print(f"  longest {slowest.seconds:.1f} s ({slowest.name}: {slowest.verdict})", end=", ")
     print(f"largest child {max(one.mib for one in outcomes):.0f} MiB", end=", ")
     print(f"{CANARY.hits} canary hits")
     bad = [one for one in outcomes if is_bad(one, kind)]

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelcheck.analyzers.defects.found import Measure, event
 from reelcheck.analyzers.defects.frame_edges import Borders, find_borders
@@ -30,7 +31,14 @@ _Sides = tuple[float, float, float, float]
 def grid_borders(picture: GridPicture, limits: DefectLimits) -> Borders | None:
     """Return the borders of a picture of the small view, in cells."""
     lit = picture.luma > limits.border_luma_ratio
-    return find_borders(lit.mean(axis=1), lit.mean(axis=0), limits)
+    return find_borders(_true_ratio(lit, axis=1), _true_ratio(lit, axis=0), limits)
+
+
+def _true_ratio(flags: NDArray[np.bool_], *, axis: int) -> NDArray[np.float64]:
+    """Return ``flags.mean(axis)``; as a sum of bytes it takes half the time."""
+    counts = flags.view(np.uint8).sum(axis=axis, dtype=np.uint16)
+    ratios: NDArray[np.float64] = counts / flags.shape[axis]
+    return ratios
 
 
 def luma_borders(picture: LumaPicture, limits: DefectLimits) -> Borders | None:
