@@ -208,6 +208,7 @@ class _Watchdog:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._started = self._progressed = time.monotonic()
+        self._measured = 0.0
         self._opened = False
         self._pid = 0
         self._wall_seconds = limits.wall_base_seconds
@@ -237,6 +238,9 @@ class _Watchdog:
             return _error("E_STALLED", f"no progress for {quiet:.0f} s")
         if now - self._started > self._wall_seconds:
             return _error("E_TIMEOUT", f"not done after {self._wall_seconds:.0f} s")
+        if now - self._measured < _POLL_SECONDS:
+            return None
+        self._measured = now
         resident = self._resident_bytes()
         self.peak_resident_bytes = max(self.peak_resident_bytes, resident)
         if resident > self._limits.resident_bytes:

@@ -26,7 +26,7 @@ class InputSpec(_Strict):
     """How a picture becomes the input tensor."""
 
     name: str
-    layout: Literal["NHWC", "NCHW", "NTHWC"]
+    layout: Literal["NHWC", "NCHW", "NTHWC", "NTCHW"]
     channels: Literal["RGB", "BGR"]
     resize_px: tuple[int, int]
     """(width, height), bilinear with antialiasing, aspect ratio not kept."""
@@ -36,6 +36,15 @@ class InputSpec(_Strict):
     """Subtracted, in the order of ``channels``, on the 0-255 scale."""
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Divided by, after the mean."""
+    frames: int = Field(default=1, ge=1)
+    """Pictures of a clip."""
+    sampling: Literal["segments", "dense", "middle"] = "segments"
+    """Which pictures: the middles of equal segments, neighbours, or the middle one repeated."""
+    resize: Literal["stretch", "crop", "letterbox"] = "stretch"
+    """How a clip comes to ``resize_px``: stretched, cut to its shape, or with grey bars."""
+    grayscale: bool = False
+    denoise: Literal["none", "median"] = "none"
+    """Median of 3 x 3 pixels."""
     jpeg_round_trip: bool = False
     """Whether the picture passes through a JPEG of quality 75 after the crop."""
 
