@@ -212,7 +212,6 @@ class _Watchdog:
         self._opened = False
         self._pid = 0
         self._wall_seconds = limits.wall_base_seconds
-        self.peak_resident_bytes = 0
 
     def note(self, message: dict[str, Any]) -> None:
         """Take note of one message of the worker."""
@@ -242,7 +241,6 @@ class _Watchdog:
             return None
         self._measured = now
         resident = self._resident_bytes()
-        self.peak_resident_bytes = max(self.peak_resident_bytes, resident)
         if resident > self._limits.resident_bytes:
             return _error("E_MEMORY", f"the decoder used {resident >> 20} MiB")
         return None
