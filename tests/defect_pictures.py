@@ -19,7 +19,7 @@ Times = Fraction | Sequence[Fraction]
 HEIGHT, WIDTH = 90, 160
 PAL = Fraction(25)
 NTSC = Fraction(30000, 1001)
-SAMPLES_FPS = Fraction(2)
+SAMPLES_FPS = Fraction(1)
 
 
 # --- small view ----------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def native_batches(pictures: Iterable[Codes], colour: Colour) -> Iterator[FrameB
 
 
 def see_native(pictures: Iterable[Codes], *, of: VideoInfo | None = None) -> list[Observation]:
-    """Show native luma alone, two pictures a second."""
+    """Show native luma alone, one picture a second."""
     chosen = of or video()
     return seen(native_batches(pictures, chosen.colour), chosen)
 

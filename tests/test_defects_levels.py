@@ -148,7 +148,7 @@ def test_levels_are_found_to_the_sample() -> None:
 
     (found,) = events(see_native(pictures), "levels")
 
-    assert edges(found) == (Fraction(2), Fraction(9, 2))
+    assert edges(found) == (Fraction(4), Fraction(9))
     assert (found.score, found.unit) == (5.0, "%")
 
 

@@ -82,7 +82,7 @@ def test_spoiled_stretches_are_found_to_the_sample(label: str, bits: int) -> Non
     (found,) = events(see_native(pictures, of=video(colour=Colour(bit_depth=bits))))
 
     assert found.label == label
-    assert edges(found) == (Fraction(3, 2), Fraction(7, 2))
+    assert edges(found) == (Fraction(3), Fraction(7))
 
 
 def test_banding_is_found_to_the_sample() -> None:
@@ -91,7 +91,7 @@ def test_banding_is_found_to_the_sample() -> None:
     (found,) = events(see_native(pictures))
 
     assert found.label == "banding"
-    assert edges(found) == (Fraction(3, 2), Fraction(7, 2))
+    assert edges(found) == (Fraction(3), Fraction(7))
 
 
 @pytest.mark.parametrize(("samples", "found"), [(1, 0), (2, 1)])
@@ -258,7 +258,7 @@ def test_combs_are_found_to_the_sample() -> None:
     (found,) = events(see_native(pictures))
 
     assert found.label == "combing"
-    assert edges(found) == (Fraction(3, 2), Fraction(7, 2))
+    assert edges(found) == (Fraction(3), Fraction(7))
 
 
 def test_fine_lines_that_stand_still_are_no_combs() -> None:

@@ -9,7 +9,7 @@ from reelcheck.analyzers.defects.limits import DefectLimits
 from reelcheck.analyzers.defects.watch import DefectsWatch
 from reelcheck.frames import FrameNeeds, Layout, VideoInfo
 
-_SAMPLES_FPS: Final = Fraction(2)
+_SAMPLES_FPS: Final = Fraction(1)
 _NEEDS: Final = (
     FrameNeeds(layout=Layout.GRID, batch_frames=16),
     FrameNeeds(layout=Layout.LUMA, rate_fps=_SAMPLES_FPS),
@@ -23,9 +23,9 @@ class DefectsAnalyzer(DefectLimits):
     Events: ``black``, ``solid_colour``, ``test_picture``, ``freeze``, ``duplicate_frames``,
     ``dropped_frames``, ``underexposed``, ``overexposed``, ``letterbox``, ``pillarbox``,
     ``border_change``, ``interlaced`` (edges exact to the frame), and ``blur``, ``blockiness``,
-    ``noise``, ``banding``, ``combing``, ``levels`` (edges exact to the sample, two a second).
+    ``noise``, ``banding``, ``combing``, ``levels`` (edges exact to the sample, one a second).
 
-    Signals, two a second: ``luma_mean`` (0 to 1), ``blur_score``, ``blockiness_score``,
+    Signals, one a second: ``luma_mean`` (0 to 1), ``blur_score``, ``blockiness_score``,
     ``noise_score``, ``banding_score`` (0 good, 1 severe), ``levels_out_percent`` (%).
 
     In the fast profile, which decodes key frames only, nothing is said about freezes, repeated

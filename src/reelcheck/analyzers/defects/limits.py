@@ -116,8 +116,8 @@ class DefectLimits:
     border_min_seconds: Fraction = Fraction(1)
     """How long new borders must stand before they are believed. Ours."""
 
-    sampled_min_seconds: Fraction = Fraction(1)
-    """Shortest event of the checks that see two frames a second. Ours: two samples."""
+    sampled_min_seconds: Fraction = Fraction(2)
+    """Shortest event of the checks that see one frame a second. Ours: two samples."""
     blur_score: float = 0.68
     """Ours, chosen on the clips."""
     blockiness_score: float = 0.37

@@ -1,4 +1,4 @@
-"""The checks that see native code values twice a second."""
+"""The checks that see native code values once a second."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

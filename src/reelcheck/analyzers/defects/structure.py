@@ -1,4 +1,4 @@
-"""Measures of native pictures: blur, blocks, noise, banding, combs; twice a second."""
+"""Measures of native pictures: blur, blocks, noise, banding, combs; once a second."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
