@@ -25,6 +25,7 @@ from reelcheck.media.wire import (
     unpack_observation,
     unpack_video,
 )
+from reelcheck.models.card import is_trained
 from reelcheck.registry import ANALYZERS
 from reelcheck.settings import Limits, Profile
 from reelcheck.spans import CoverageSpan, Observation, TimeSpan
@@ -150,7 +151,7 @@ def choose_analyzers(only: Sequence[str], profile: str) -> list[str]:
         raise SettingError(f"unknown profile {profile!r}", hint=f"known profiles: {known}")
     known_names = list(ANALYZERS)
     for name in only:
-        if name not in known_names:
+        if name not in known_names and not is_trained(name):
             ANALYZERS.load(name)
     names = sorted(set(only)) if only else known_names
     if profile != Profile.FAST:

@@ -160,3 +160,14 @@ def command_tree() -> dict[str, Any]:
     """Return every command by its words, for the test that compares help with the docs."""
     group: Any = typer.main.get_command(app)
     return dict(group.commands)
+
+
+@models_app.command("add")
+def models_add(
+    folder: Annotated[Path, typer.Argument(help="Folder with card.toml and its weights.")],
+) -> None:
+    """Add a model of your own, as `reelcheck lab export` writes it."""
+    from reelcheck.cli.models import add_model  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        typer.echo(add_model(folder))

@@ -1,13 +1,15 @@
 """``reelcheck models``: the catalogue."""
 
-from reelcheck.models.card import card_names, load_card
-from reelcheck.models.store import locate, store_folder
+from pathlib import Path
+
+from reelcheck.models.card import card_names, load_card, store_folder
+from reelcheck.models.store import add_bundle, locate, own_names
 
 
 def list_models() -> str:
     """Return one line per model: name, version, task, licence, whether it is here."""
     rows = [("NAME", "VERSION", "TASK", "LICENCE", "HERE")]
-    for name in card_names():
+    for name in (*card_names(), *own_names()):
         card = load_card(name)
         here = "yes" if locate(card) else "no"
         rows.append((card.name, card.version, card.task, card.licence, here))
@@ -48,3 +50,9 @@ def show_model(name: str) -> str:
         *(f"  - {note}" for note in card.limits.notes),
     ]
     return "\n".join(lines)
+
+
+def add_model(folder: Path) -> str:
+    """Copy a bundle into the store; return what can be done with it now."""
+    card = add_bundle(folder)
+    return f"added {card.name}; run it with: reelcheck analyze VIDEO --only {card.name}"

@@ -1,13 +1,28 @@
 """Model cards: everything that is known about a model, in one TOML file beside its weights."""
 
+import os
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reelcheck.errors import SettingError
+
+CARD_FILE = "card.toml"
+_SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+
+
+def store_folder() -> Path:
+    """Return the folder of the user's own weights: ``$REELCHECK_MODELS`` or the XDG data home."""
+    chosen = os.environ.get("REELCHECK_MODELS")
+    if chosen:
+        return Path(chosen)
+    data_home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(data_home) / "reelcheck" / "models"
 
 
 class _Strict(BaseModel):
@@ -38,6 +53,8 @@ class InputSpec(_Strict):
     """Divided by, after the mean."""
     frames: int = Field(default=1, ge=1)
     """Pictures of a clip."""
+    clip_seconds: float = Field(default=1.0, gt=0)
+    """How much time a clip covers; for models that take clips."""
     sampling: Literal["segments", "dense", "middle"] = "segments"
     """Which pictures: the middles of equal segments, neighbours, or the middle one repeated."""
     resize: Literal["stretch", "crop", "letterbox"] = "stretch"
@@ -84,6 +101,8 @@ class Card(_Strict):
     output: OutputSpec
     training: Training
     figures: dict[str, str]
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """Probability from which a label of a trained model is an event."""
     limits: Notes = Notes()
 
 
@@ -113,13 +132,25 @@ def card_names() -> Iterator[str]:
             yield item.name.removesuffix(".toml")
 
 
+def is_safe_name(name: str) -> bool:
+    """Return whether a model of one's own may have this name: it becomes a folder and a signal."""
+    return bool(_SAFE_NAME.fullmatch(name))
+
+
+def is_trained(name: str) -> bool:
+    """Return whether the user's store has a model of this name."""
+    return is_safe_name(name) and (store_folder() / name / CARD_FILE).is_file()
+
+
 def load_card(name: str) -> Card:
-    """Return the card of a model in the catalogue.
+    """Return the card of a model in the catalogue or in the user's store.
 
     Raises:
-        SettingError: there is no such model.
+        SettingError: there is no such model, or its card is wrong.
     """
     known = list(card_names())
+    if name not in known and is_trained(name):
+        return parse_card((store_folder() / name / CARD_FILE).read_text("utf-8"), where=name)
     if name not in known:
         raise SettingError(f"unknown model {name!r}", hint=f"known models: {', '.join(known)}")
     file = resources.files("reelcheck.models") / "cards" / f"{name}.toml"

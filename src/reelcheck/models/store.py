@@ -1,21 +1,20 @@
 """Where weights lie on this machine. Nothing is ever fetched here."""
 
 import hashlib
-import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from reelcheck.errors import ModelError
-from reelcheck.models.card import Card
-
-
-def store_folder() -> Path:
-    """Return the folder of the user's own weights: ``$REELCHECK_MODELS`` or the XDG data home."""
-    chosen = os.environ.get("REELCHECK_MODELS")
-    if chosen:
-        return Path(chosen)
-    data_home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return Path(data_home) / "reelcheck" / "models"
+from reelcheck.errors import ModelError, OutputError, SettingError
+from reelcheck.models.card import (
+    CARD_FILE,
+    Card,
+    card_names,
+    is_safe_name,
+    is_trained,
+    parse_card,
+    store_folder,
+)
 
 
 def locate(card: Card) -> Path | None:
@@ -30,6 +29,55 @@ def locate(card: Card) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def own_names() -> Iterator[str]:
+    """Yield the names of the user's own models, sorted."""
+    folder = store_folder()
+    if folder.is_dir():
+        yield from sorted(path.name for path in folder.iterdir() if is_trained(path.name))
+
+
+def add_bundle(folder: Path) -> Card:
+    """Copy a bundle (``card.toml`` and its weights) into the store; return its card.
+
+    Raises:
+        SettingError: the folder has no card, or the card is wrong.
+        ModelError: the weights are missing or are not those of the card.
+        OutputError: the store cannot be written.
+    """
+    path = folder / CARD_FILE
+    if not path.is_file():
+        raise SettingError(f"there is no {CARD_FILE} in {folder}")
+    card = parse_card(path.read_text("utf-8"), where=str(path))
+    if card.name in set(card_names()) or not is_safe_name(card.name):
+        raise SettingError(
+            f"a model of one's own cannot be called {card.name!r}",
+            hint="lower-case letters, digits and _; no name of the catalogue",
+        )
+    source = folder / Path(card.weights.file).name
+    if not source.is_file():
+        raise ModelError(f"{source} is missing", code="E_MODEL_MISSING")
+    data = source.read_bytes()
+    _check(card, hashlib.sha256(data).hexdigest(), hint="export the bundle again")
+    target = store_folder() / card.name
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / source.name).write_bytes(data)
+        (target / CARD_FILE).write_bytes(path.read_bytes())
+    except OSError as error:
+        raise OutputError(f"cannot write to {target}: {error.strerror}") from error
+    return card
+
+
+def _check(card: Card, digest: str, *, hint: str) -> None:
+    if card.sha256 and digest != card.sha256:
+        raise ModelError(
+            f"the weights of model {card.name!r} were changed: sha256 {digest[:12]}..., "
+            f"the card says {card.sha256[:12]}...",
+            code="E_MODEL_INTEGRITY",
+            hint=hint,
+        )
 
 
 def read_weights(card: Card) -> tuple[bytes, str]:
@@ -50,11 +98,5 @@ def read_weights(card: Card) -> tuple[bytes, str]:
         )
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
-    if card.sha256 and digest != card.sha256:
-        raise ModelError(
-            f"the weights of model {card.name!r} were changed: sha256 {digest[:12]}..., "
-            f"the card says {card.sha256[:12]}...",
-            code="E_MODEL_INTEGRITY",
-            hint="reinstall the package that carries them",
-        )
+    _check(card, digest, hint="reinstall the package that carries them")
     return data, digest

@@ -12,6 +12,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 
 from reelcheck.analyzers.base import AudioAnalyzer, ByProfile, ModelUser, VideoAnalyzer
+from reelcheck.analyzers.trained import TrainedAnalyzer
 from reelcheck.errors import VideoError
 from reelcheck.media.account import Account
 from reelcheck.media.channel import Channel
@@ -30,6 +31,8 @@ _PROGRESS_SECONDS: Final = 0.2
 
 
 def _recipe(name: str, profile: str) -> object:
+    if name not in set(ANALYZERS):
+        return TrainedAnalyzer.of(name)
     kind = ANALYZERS.load(name)
     return kind.for_profile(profile) if isinstance(kind, ByProfile) else kind()
 
