@@ -6,13 +6,16 @@ VIDEO ?= demo/demo.mp4
 OUT ?= out
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install install-dev run test check format bench lock clean
+LAB := .venv-lab
+
+.PHONY: help install install-dev install-lab test-lab check-lab run test check format bench lock clean
 
 help:
 	@echo "make run VIDEO=clip.mp4   watch a video; reports go to out/ (default: a generated demo)"
 	@echo "make test                 run the tests"
 	@echo "make check                lint, types and the floor plan"
 	@echo "make bench                measure speed and memory beside other tools"
+	@echo "make test-lab check-lab   the same for the lab, in .venv-lab (torch: several GB)"
 	@echo "make install              make .venv with reelcheck in it"
 
 install: $(VENV)/core.stamp
@@ -31,6 +34,20 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/core.stamp
 $(VENV)/bench.stamp: requirements/bench.txt $(VENV)/dev.stamp
 	$(PIP) install --quiet --require-hashes --requirement requirements/bench.txt
 	touch $@
+
+install-lab: $(LAB)/lab.stamp
+
+$(LAB)/lab.stamp: requirements/lab.txt pyproject.toml
+	$(PYTHON) -m venv $(LAB)
+	$(LAB)/bin/python -m pip install --quiet --require-hashes --requirement requirements/lab.txt
+	$(LAB)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+test-lab: install-lab
+	$(LAB)/bin/python -m pytest -n 2 --dist worksteal tests/lab
+
+check-lab: install-lab
+	$(LAB)/bin/mypy --exclude nothing src/reelcheck/lab tests/lab
 
 demo/demo.mp4: $(VENV)/core.stamp
 	mkdir -p demo
@@ -65,6 +82,9 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate pyproject.toml requirements/dev.in requirements/bench.in \
 	  --output-file requirements/bench.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --extra lab pyproject.toml requirements/dev.in \
+	  --output-file requirements/lab.txt
 
 clean:
 	rm -rf $(VENV) out demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -116,9 +116,13 @@ def test_nothing_unsafe_is_called(path: Path) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
 
+    forbidden = {"pickle", "marshal", "shelve", "tensorflow"}
+    if dotted(path)[1:2] != ["lab"]:
+        forbidden |= {"torch", "torchvision", "pytorch_lightning"}
+
     assert not called & {"eval", "exec", "compile", "__import__"}
-    assert not imports(path) & {"pickle", "marshal", "shelve", "torch"}
-    assert not [n for n in imports(path) if n.split(".")[0] in {"pickle", "torch", "tensorflow"}]
+    names = imports(path) - {"pickle.UnpicklingError"}  # what torch raises, to be caught
+    assert not [name for name in names if name.split(".")[0] in forbidden]
     assert "shell=True" not in path.read_text("utf-8")
 
 

@@ -13,7 +13,7 @@ from reelcheck.media.sniff import CONTAINERS, HEAD_BYTES, sniff
 from reelcheck.media.structure import FileReader, Structure, walk
 
 BINARY = [name for name in VALID if name != "h264"]
-ENDLESS = {"mpeg": 0.02, "ts": 0.02, "fragmented": 0.05}
+ENDLESS = {"mpeg": 0.02, "ts": 0.02}
 """Share of cuts that may go unseen where a container has no end mark, see its docstring."""
 
 
@@ -65,3 +65,14 @@ def test_every_valid_file_is_known_by_its_bytes(name: str) -> None:
 def test_a_few_bytes_crash_nothing(name: str, size: int, tmp_path: Path) -> None:
     with contextlib.suppress(VideoError):
         structure_of(valid(name)[:size], tmp_path)
+
+
+def test_a_fragmented_file_cut_between_fragments_is_not_taken_for_whole(tmp_path: Path) -> None:
+    data = valid("fragmented")
+    ends = [at - 4 for at in range(len(data)) if data[at : at + 4] in {b"moof", b"mfra"}]
+
+    assert len(ends) > 4
+    assert not structure_of(data, tmp_path).cut
+    for end in ends[1:]:
+        for more in range(12):  # within the header of the next box, too
+            assert structure_of(data[: end + more], tmp_path).cut

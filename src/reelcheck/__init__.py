@@ -6,7 +6,7 @@
 
 The floor plan; imports go down only (``tests/test_architecture.py`` reads these lines):
 
-    6  cli
+    6  cli  lab
     5  pipeline  onepass  exporters
     4  verdict
     3  analyzers
@@ -15,7 +15,7 @@ The floor plan; imports go down only (``tests/test_architecture.py`` reads these
     0  errors  registry  frames  spans  settings
 
 ``media`` and ``onepass`` run in a child process that can be killed; everything above learns of
-a video only through plain data.
+a video only through plain data. ``lab`` is the only room with torch, and needs the extra ``lab``.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -46,6 +46,9 @@ ERROR_CODES: Final[dict[str, str]] = {
     "E_MODEL_MISSING": "a model's weights are not on this machine",
     "E_ANALYZER": "an analyzer broke",
     "E_CANCELLED": "the run was cancelled",
+    "E_EXTRA_MISSING": "an optional dependency is not installed",
+    "E_DATA": "a manifest, an annotation or a clip for training is wrong",
+    "E_TRAINING": "training cannot go on",
     "E_SETTING": "a setting is unknown, of the wrong type or out of range",
     "E_INTERNAL": "a fault of reelcheck itself",
 }
@@ -124,6 +127,7 @@ class MissingExtraError(SetupError, ImportError):
     def __init__(self, *, extra: str, needed_by: str) -> None:
         super().__init__(
             f"{needed_by} needs the optional extra {extra!r}, which is not installed",
+            code="E_EXTRA_MISSING",
             hint=f"pip install 'reelcheck[{extra}]'",
         )
 

@@ -1,5 +1,6 @@
 """The commands and their options. What they do is imported when they run, so that help is quick."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ import typer
 
 from reelcheck import __version__
 from reelcheck.cli.errors import tidy_errors
+from reelcheck.errors import MissingExtraError
 
 app = typer.Typer(
     name="reelcheck",
@@ -132,6 +134,23 @@ def demo(
     with tidy_errors():
         write_demo(path)
         typer.echo(f"wrote {path}", err=True)
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def lab(context: typer.Context) -> None:
+    """Design, train, measure and export networks (needs the extra `lab`)."""
+    with tidy_errors():
+        try:
+            commands = import_module("reelcheck.lab.commands")
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(extra="lab", needed_by="reelcheck lab") from error
+        commands.main(context.args)
 
 
 @models_app.command("list")

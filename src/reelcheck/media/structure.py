@@ -4,13 +4,14 @@ FFmpeg plays a file that was cut as if it ended there: no error, no mark. But ne
 container states its own length, so a cut shows when the boxes are walked. Only headers are
 read; cost does not grow with the size of the pictures.
 
-Limits: a transport or program stream cut exactly between two packets, a fragmented MP4 cut
-between two fragments and a bare elementary stream look whole; nothing in the bytes tells.
+Limits: a transport or program stream cut exactly between two packets looks whole; nothing in the
+bytes tells. A fragmented MP4 without an index and a bare elementary stream cannot be proven whole,
+so they never count as whole.
 """
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,8 +64,12 @@ _MOOV_SEARCH_BYTES = 64 << 20
 
 
 def _walk_mp4(file: FileReader) -> Structure:
-    """ISO 14496-12: top-level boxes tile the file."""
-    at, seen, encrypted = 0, list[bytes](), False
+    """ISO 14496-12: top-level boxes tile the file.
+
+    A fragmented file that was cut between fragments looks whole: only an index of all fragments
+    (``mfra``, ``sidx``) or a stated length (``mehd``) can prove that none is missing.
+    """
+    at, seen, encrypted, measured = 0, list[bytes](), False, False
     while at < file.size:
         head = file.at(at, 16)
         kind = head[4:8]
@@ -73,7 +78,8 @@ def _walk_mp4(file: FileReader) -> Structure:
             size = int.from_bytes(head[8:16], "big")
         whole = {b"moov", b"mdat"} <= set(seen) or {b"moov", b"moof"} <= set(seen)
         if whole and (kind not in _MP4_TOP or kind == b"ftyp"):
-            return Structure(trailing_bytes=file.size - at, encrypted=encrypted)
+            cut = _mp4_end(seen, 0, measured=measured)
+            return Structure(cut=cut, trailing_bytes=file.size - at, encrypted=encrypted)
         if size == 0:  # "to the end of the file"
             return Structure(encrypted=encrypted)
         if kind not in _MP4_TOP or size < len(head[:8]):
@@ -83,15 +89,22 @@ def _walk_mp4(file: FileReader) -> Structure:
         if kind == b"moov":
             moov = file.at(at, min(size, _MOOV_SEARCH_BYTES))
             encrypted = any(entry in moov for entry in _ENCRYPTED_ENTRIES)
+            measured = b"mehd" in moov
         seen.append(kind)
         at += size
+    return Structure(cut=_mp4_end(seen, at - file.size, measured=measured), encrypted=encrypted)
+
+
+def _mp4_end(seen: Sequence[bytes], beyond: int, *, measured: bool) -> str:
+    """Return why boxes that were ``seen``, the last ``beyond`` the file's end, look cut."""
     name = seen[-1].decode("ascii", "replace") if seen else "first"
-    if at > file.size:
-        return Structure(
-            cut=f"box {name!r} ends {at - file.size} bytes after the file", encrypted=encrypted
-        )
-    lonely = name == "moof" or b"mdat" not in seen
-    return Structure(cut=f"nothing follows box {name!r}" if lonely else "", encrypted=encrypted)
+    if beyond > 0:
+        return f"box {name!r} ends {beyond} bytes after the file"
+    if name == "moof" or b"mdat" not in seen:
+        return f"nothing follows box {name!r}"
+    if b"moof" in seen and not measured and not {b"mfra", b"sidx"} & set(seen):
+        return "a fragmented file without an index (mfra, sidx): nothing proves it whole"
+    return ""
 
 
 _SEGMENT = 0x18538067

@@ -1,0 +1,1 @@
+"""Generated tasks whose truth is known by construction."""
