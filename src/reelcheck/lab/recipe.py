@@ -116,7 +116,7 @@ class TrainingPart(_Part):
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Of the moving average of the weights that is measured and exported; 0 is off."""
     label_smoothing: _Share = 0.0
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Literal["64-true", "32-true", "bf16-mixed", "16-mixed"] = "32-true"
     early_stop_epochs: Annotated[int, Field(ge=0)] = 0
     """Stop when so many epochs brought nothing; 0 is off."""
     balance_classes: bool = False

@@ -105,11 +105,16 @@ class _Borders:
         for gradual in self._graduals.see(picture):
             self._add(gradual)
         if self._waiting or self._found:
-            yield from self._settle(self.settled)
+            yield from self._settle(self._known)
 
     @property
     def settled(self) -> Fraction:
         """Time in seconds before which nothing will be reported any more."""
+        return min([self._known, *(gradual.start for gradual in self._found)])
+
+    @property
+    def _known(self) -> Fraction:
+        """Time in seconds before which all has been found, if not yet reported."""
         return self._graduals.settled - _FADES_APART
 
     def end(self) -> Iterator[Observation]:
@@ -129,10 +134,10 @@ class _Borders:
     def _settle(self, until: Fraction | None) -> Iterator[Observation]:
         """Yield everything before ``until``, ``None`` for all, in order of time."""
         done = [g for g in self._found if until is None or g.end + LOOK_SECONDS < until]
-        cuts = [c for c in self._waiting if until is None or c.picture.at < until]
+        cuts = [c for c in self._waiting if until is None or c.at < until]
         if not done and not cuts:
             return
-        apart = [cut for cut in cuts if not any(g.covers(cut.picture.at) for g in self._found)]
+        apart = [cut for cut in cuts if not any(g.covers(cut.at) for g in self._found)]
         self._found = [g for g in self._found if g not in done]
         self._waiting = self._waiting[len(cuts) :]
         borders = [*map(_of_gradual, done), *map(_of_cut, apart)]
@@ -140,8 +145,7 @@ class _Borders:
 
 
 def _of_cut(cut: Cut) -> Observation:
-    span = TimeSpan(cut.picture.at, cut.picture.end)
-    return event("cut", span, cut.score, "the first frame of a new shot")
+    return event("cut", TimeSpan(cut.at, cut.end), cut.score, "the first frame of a new shot")
 
 
 def _of_gradual(gradual: Gradual) -> Observation:
@@ -150,7 +154,7 @@ def _of_gradual(gradual: Gradual) -> Observation:
         "fade": "the picture fades from or to a plain one",
     }
     span = TimeSpan(gradual.start, gradual.end)
-    return event(gradual.label, span, gradual.score, notes[gradual.label])
+    return event(gradual.label, span, min(1.0, gradual.score), notes[gradual.label])
 
 
 def event(label: str, span: TimeSpan, score: float, note: str) -> Observation:

@@ -28,6 +28,9 @@ _STILL: Final = 0.005
 """Change that even a still picture may have."""
 _BACK_SECONDS: Final = Fraction(2, 5)
 """A picture that comes back within this time was disturbed, not cut."""
+_BACK_FRAMES: Final = 100
+"""Frames either way that are searched for it at most, so that memory does not depend on the frame
+rate: 0.4 s at 250 fps. Ours."""
 _BACK_RATIO: Final = 0.35
 """Part of its own difference up to which the picture before counts as come back."""
 _SAME_STRUCTURE: Final = 0.5
@@ -45,8 +48,10 @@ _BLEND: Final = (0.15, 0.85)
 class Cut:
     """A hard cut."""
 
-    picture: Picture
-    """The first one of the new shot."""
+    at: Fraction
+    """Start of the first frame of the new shot, in seconds."""
+    end: Fraction
+    """End of that frame."""
     score: float
     """Confidence, 0 to 1; 0.5 at the limit."""
 
@@ -64,13 +69,17 @@ class Cuts:
         before = self._pictures[-1] if self._pictures else picture
         self._changes.append(0.0 if before is picture else change(before, picture))
         self._pictures.append(picture)
-        while (
-            len(self._pictures) - self._next > _NEIGHBOURS
-            and picture.at - self._pictures[self._next].at > _BACK_SECONDS
-        ):
+        while self._is_ripe(picture.at):
             yield from self._judge(self._next)
             self._next += 1
         self._forget()
+
+    def _is_ripe(self, now: Fraction) -> bool:
+        """Return whether all that the next judgement may ask for is known."""
+        later = len(self._pictures) - self._next
+        if later <= _NEIGHBOURS:
+            return False
+        return later > _BACK_FRAMES or now - self._pictures[self._next].at > _BACK_SECONDS
 
     def end(self) -> Iterator[Cut]:
         """Yield the cuts among the last frames."""
@@ -82,7 +91,7 @@ class Cuts:
         if self._next <= _NEIGHBOURS + 1:
             return
         limit = self._pictures[self._next].at - _BACK_SECONDS
-        old = 0
+        old = max(0, self._next - _BACK_FRAMES)
         while old < self._next - _NEIGHBOURS - 1 and self._pictures[old].at < limit:
             old += 1
         del self._pictures[:old], self._changes[:old]
@@ -106,7 +115,7 @@ class Cuts:
         ):
             return
         score = min(here / (here + MIN_CHANGE), ratio / (ratio + MIN_RATIO))
-        yield Cut(picture=after, score=round(score, 4))
+        yield Cut(at=after.at, end=after.end, score=round(score, 4))
 
     def _is_halfway(self, index: int) -> bool:
         """Return whether frame ``index`` mixes the shots before and after it."""

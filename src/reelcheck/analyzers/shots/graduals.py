@@ -29,6 +29,9 @@ MAX_JUMP: Final = 0.45
 """Part of the way that one frame may go: more is a cut."""
 MAX_DETOUR: Final = 1.3
 """Length of the way in units of the straight one: more is no steady blend."""
+_FULL_DIP: Final = 0.5**0.5
+"""Detail half way through a dissolve of two shots whose detail does not line up, per that of the
+shots: half the amplitude of each, added up as squares."""
 _RAMP: Final = (0.1, 0.9)
 """Positions between which the ramp of a transition is measured."""
 _ENOUGH: Final = 2
@@ -49,7 +52,7 @@ class Gradual:
     start: Fraction
     end: Fraction
     score: float
-    """Confidence, 0 to 1."""
+    """How clear it is: 1, or little more, is a textbook case."""
 
     @property
     def label(self) -> Literal["dissolve", "fade"]:
@@ -155,7 +158,7 @@ class Graduals:
     def _kind(
         self, window: slice, positions: NDArray[np.float64]
     ) -> tuple[Literal["across", "out", "in"], float] | None:
-        """Return what the window shows and how clearly, 0 to 1."""
+        """Return what the window shows and how clearly: 1 is a textbook case."""
         details, contrasts = self._details[window], self._contrasts[window]
         plain = contrasts[[0, -1]] < PLAIN_CONTRAST
         if plain.all():
@@ -165,7 +168,7 @@ class Graduals:
         middle = int(np.abs(positions - 0.5).argmin())
         ends = (1 - positions[middle]) * details[0] + positions[middle] * details[-1]
         dip = details[middle] / max(ends, 1e-6)
-        return ("across", 1 - dip) if dip < MAX_DIP else None
+        return ("across", (1 - dip) / (1 - _FULL_DIP)) if dip < MAX_DIP else None
 
     def _add(
         self,
@@ -191,7 +194,7 @@ class Graduals:
             last=last,
             start=self._time(first),
             end=self._time(last),
-            score=round(kind[1] * (1 - residual / BLEND_RESIDUAL), 4),
+            score=float(kind[1]) * (1 - residual / BLEND_RESIDUAL),
         )
         for group in self._groups:
             if any(found.meets(other) for other in group):

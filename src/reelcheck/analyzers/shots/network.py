@@ -111,6 +111,7 @@ class _NetworkWatch:
         while self._waiting and (until is None or self._waiting[0].span.end < until):
             cut = self._waiting.pop(0)
             near = TimeSpan(max(Fraction(0), cut.span.start - _NEAR), cut.span.end + _NEAR)
+            self._graduals = [one for one in self._graduals if one.span.end >= near.start]
             if not any(gradual.span.overlaps(near) for gradual in self._graduals):
                 yield cut
 

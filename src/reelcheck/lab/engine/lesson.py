@@ -46,7 +46,7 @@ class Lesson(pl.LightningModule):
         loss = self._loss(batch)
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the loss became {float(loss):g} in epoch {self.current_epoch + 1}",
+                f"the loss became {float(loss.detach()):g} in epoch {self.current_epoch + 1}",
                 hint="lower training.rate, or set training.clip_norm",
             )
         self.log("loss", loss.detach(), on_epoch=True, on_step=False, batch_size=len(batch[2]))

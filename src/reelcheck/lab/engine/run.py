@@ -65,12 +65,14 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True
     trainer = _trainer(recipe, out, quiet=quiet)
     started = time.monotonic()
     try:
-        _write_run(recipe, out, data)
+        if rank == 0:
+            _write_run(recipe, out, data)
         with warnings.catch_warnings():
             # Lightning's advice on loaders and folders: both are as they are on purpose.
             warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning")
             held_out = _still_loader(recipe, data.validation, rank, world)
             trainer.fit(lesson, loader, held_out, ckpt_path=checkpoint)
+        network.float()
         if trainer.is_global_zero:
             torch.save(network.state_dict(), out / WEIGHTS)
     except OSError as error:
@@ -140,26 +142,41 @@ def _still_loader(recipe: Recipe, samples: Samples, rank: int, world: int) -> Da
     )
 
 
-class _Epochs(Callback):
-    """Makes chance depend on the epoch alone, so that a resumed run repeats nothing."""
+class _Chance(Callback):
+    """Makes chance depend on seed, epoch, batch and process alone: a resumed run is the same."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tell samples and sampler the epoch, and seed what layers draw (dropout)."""
+        """Tell samples and sampler the epoch."""
         del pl_module
         loader: Any = trainer.train_dataloader
-        epoch = trainer.current_epoch
-        loader.sampler.epoch = loader.dataset.epoch = epoch
-        torch.manual_seed(hash((self._seed, epoch, trainer.global_rank)) % 2**63)
+        loader.sampler.epoch = loader.dataset.epoch = trainer.current_epoch
+
+    def on_train_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        """Seed what layers draw (dropout) and what batches draw (mixup)."""
+        del pl_module, batch
+        place = (self._seed, trainer.current_epoch, batch_idx, trainer.global_rank)
+        torch.manual_seed(hash(place) % 2**63)
 
 
 def _trainer(recipe: Recipe, out: Path, *, quiet: bool) -> pl.Trainer:
     training = recipe.training
     callbacks: list[Callback] = [
-        _Epochs(recipe.seed),
-        ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, enable_version_counter=False),
+        _Chance(recipe.seed),
+        ModelCheckpoint(
+            dirpath=out,
+            filename="last",
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,  # during validation, the epoch would not count as done
+        ),
     ]
     if training.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=training.ema_decay))

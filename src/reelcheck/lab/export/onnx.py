@@ -12,7 +12,7 @@ from reelcheck.lab.errors import TrainingError
 
 TOLERANCE: Final = 1e-4
 """Largest difference of any output between PyTorch and ONNX Runtime."""
-_OPSET: Final = 17
+_OPSET: Final = 18
 _BATCHES: Final = (1, 3)
 
 
@@ -28,16 +28,18 @@ def export_onnx(network: nn.Module, example: Tensor, path: Path) -> float:
         TrainingError: the two disagree by more than ``TOLERANCE``.
     """
     network.eval()
-    names = {"input_names": ["clip"], "output_names": ["logits"]}
-    axes = {"clip": {0: "batch"}, "logits": {0: "batch"}}
+    free_batch = {0: torch.export.Dim("batch")}
     torch.onnx.export(
         network,
-        (example[:1],),
+        (example,),
         str(path),
         opset_version=_OPSET,
-        dynamo=False,
-        dynamic_axes=axes,
-        **names,
+        dynamo=True,
+        external_data=False,
+        dynamic_shapes=(free_batch,),
+        input_names=["clip"],
+        output_names=["logits"],
+        verbose=False,
     )
     worst = max(difference(network, path, example, count) for count in _BATCHES)
     if worst > TOLERANCE:
