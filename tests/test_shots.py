@@ -1,5 +1,6 @@
 """Borders of shots that were planted, and everything that is none."""
 
+import gc
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from inprocess import watched
 from reelcheck.analyzers.shots import ShotsAnalyzer
 from reelcheck.analyzers.shots.graduals import Gradual
+from reelcheck.analyzers.shots.pictures import Picture
 from reelcheck.frames import Colour, FrameBatch, Layout, VideoInfo
 from reelcheck.media.synth import Recipe, plain, textured, write_video
 from reelcheck.spans import Observation, TimeSpan
@@ -53,6 +55,18 @@ def test_a_cut_is_found_at_the_first_frame_of_the_new_shot(step: int, tmp_path: 
     assert all(one.score > 0.5 for one in found)
 
 
+@pytest.mark.parametrize("rate_fps", [Fraction(30000, 1001), Fraction(60)], ids=["29.97", "60"])
+def test_a_cut_is_exact_at_rates_of_television(rate_fps: Fraction, tmp_path: Path) -> None:
+    recipe = Recipe(container="mov", time_base=1 / rate_fps, rate_fps=rate_fps)
+    frames = ((shot(i, seed=i // 45), i) for i in range(90))
+
+    found = watched(write_video(tmp_path / "clip.mov", frames, recipe), ShotsAnalyzer())
+
+    assert [(one.label, one.span) for one in found] == [
+        ("cut", TimeSpan(45 / rate_fps, 46 / rate_fps))
+    ]
+
+
 def test_a_cut_is_found_where_the_frame_rate_changes_by_four(tmp_path: Path) -> None:
     def ticks(index: int) -> int:
         return 8 * index if index < 50 else 400 + 2 * (index - 50)
@@ -74,7 +88,7 @@ def test_one_frame_of_another_picture_is_two_cuts(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("length", [8, 12, 24, 48])
+@pytest.mark.parametrize("length", [6, 8, 12, 24, 48])
 def test_a_dissolve_is_found_about_where_it_is(length: int, tmp_path: Path) -> None:
     def picture(index: int) -> RGB:
         share = min(1.0, max(0.0, (index - 60) / length))
@@ -102,6 +116,46 @@ def test_a_fade_out_and_in_is_one_fade(level: int, tmp_path: Path) -> None:
     assert [one.label for one in found] == ["fade"]
     assert abs(found[0].span.start * 25 - 60) <= 3
     assert abs(found[0].span.end * 25 - 94) <= 3
+
+
+def letterboxed(picture: RGB) -> RGB:
+    """A pale picture between black bars: the bars are its strongest edges."""
+    boxed = np.asarray(150 + (picture.astype(np.float32) - 128) * 0.35, dtype=np.uint8)
+    boxed[:20] = boxed[-20:] = 0
+    return boxed
+
+
+def test_a_cut_between_shots_with_equal_black_bars_is_found(tmp_path: Path) -> None:
+    found = borders(tmp_path, lambda i: letterboxed(shot(i, i // 50)), 100, ticks=every(4))
+
+    assert [(one.label, one.span.start * 25) for one in found] == [("cut", Fraction(50))]
+
+
+def test_a_fade_does_not_reach_across_the_cut_that_follows_it(tmp_path: Path) -> None:
+    def picture(index: int) -> RGB:
+        share = min(1.0, max(0.0, (index - 50) / 10))
+        shown = letterboxed(shot(index, 0 if index < 92 else 3))
+        return blend(plain((0, 0, 0), width_px=192, height_px=108), shown, share)
+
+    found = borders(tmp_path, picture, 150, ticks=every(4))
+
+    assert [one.label for one in found] == ["cut", "fade"]
+    assert found[0].span.start * 25 == 92
+    assert abs(found[1].span.end * 25 - 60) <= 3
+
+
+@pytest.mark.parametrize("batch_frames", [1, 7, 64])
+def test_findings_do_not_depend_on_the_size_of_batches(batch_frames: int, tmp_path: Path) -> None:
+    def picture(index: int) -> RGB:
+        share = min(1.0, max(0.0, (index - 60) / 16))
+        return blend(shot(index, 0), shot(index, 5 if index < 110 else 2), share)
+
+    path = write_video(tmp_path / "clip.mkv", ((picture(i), i) for i in range(150)))
+
+    found = watched(path, ShotsAnalyzer(), batch_frames=batch_frames)
+
+    assert [one.label for one in found] == ["cut", "dissolve"]
+    assert found == watched(path, ShotsAnalyzer())
 
 
 def cartoon(index: int) -> RGB:
@@ -175,7 +229,9 @@ def video_info(*, key_frames_only: bool = False) -> VideoInfo:
     )
 
 
-def grid_batch(at: int, height: int, width: int) -> FrameBatch:
+def grid_batch(
+    at: int, height: int, width: int, *, time_base: Fraction = Fraction(1, 25)
+) -> FrameBatch:
     """One frame of a picture that changes every 20 frames."""
     cells = np.random.default_rng(at // 20).random((1, 3, height, width))
     return FrameBatch(
@@ -185,7 +241,7 @@ def grid_batch(at: int, height: int, width: int) -> FrameBatch:
         durations=np.array([1]),
         ordinals=np.array([at]),
         changed=np.array([False]),
-        time_base=Fraction(1, 25),
+        time_base=time_base,
         colour=Colour(),
     )
 
@@ -199,6 +255,24 @@ def test_a_change_of_shape_starts_afresh() -> None:
     found += watch.end()
 
     assert [one.span.start * 25 for one in found if one.label == "cut"] == [20, 60]
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 160), (9, 17), (3, 200), (2, 3)])
+def test_pictures_of_few_cells_are_taken(height: int, width: int) -> None:
+    watch = ShotsAnalyzer().watch(video_info())
+    found = [one for at in range(120) for one in watch.see(grid_batch(at, height, width))]
+    found += watch.end()
+
+    assert all(0 <= one.score <= 1 and one.span.end <= Fraction(120, 25) for one in found)
+
+
+@pytest.mark.parametrize("rate_fps", [1, 25, 1000, 90000])
+def test_few_pictures_are_kept_at_any_frame_rate(rate_fps: int) -> None:
+    watch = ShotsAnalyzer().watch(video_info())
+    for at in range(400):
+        list(watch.see(grid_batch(at, 18, 32, time_base=Fraction(1, rate_fps))))
+
+    assert sum(isinstance(one, Picture) for one in gc.get_objects()) < 250
 
 
 def test_key_frames_alone_say_nothing_of_shots() -> None:

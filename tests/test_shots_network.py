@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inprocess import watched
+from test_shots import video_info
 from reelcheck.analyzers.shots import ShotsAnalyzer
-from reelcheck.analyzers.shots.network import TransNetShots, Windows
+from reelcheck.analyzers.shots.network import NetworkWatch, TransNetShots, Windows
+from reelcheck.frames import Colour, FrameBatch, Layout
 from reelcheck.media.synth import textured, write_video
 from reelcheck.models.card import load_card
 from reelcheck.models.store import locate
@@ -45,6 +47,46 @@ def test_the_first_answers_come_with_a_full_window() -> None:
     known = [len(windows.see(np.zeros((27, 48, 3), dtype=np.uint8))) for _ in range(150)]
 
     assert [at for at, count in enumerate(known) if count] == [74, 124]
+
+
+def batch(pixels: NDArray[np.generic], first: int, layout: Layout) -> FrameBatch:
+    ordinals = np.arange(first, first + len(pixels))
+    return FrameBatch(
+        layout=layout,
+        pixels=pixels,
+        pts=ordinals,
+        durations=np.ones(len(pixels), dtype=np.int64),
+        ordinals=ordinals,
+        changed=np.zeros(len(pixels), dtype=np.bool_),
+        time_base=Fraction(1, 25),
+        colour=Colour(),
+    )
+
+
+@pytest.mark.parametrize("batch_frames", [1, 16, 50])
+@pytest.mark.parametrize("length", [12, 24, 48, 72])
+def test_what_the_network_sees_within_a_dissolve_is_no_second_border(
+    length: int, batch_frames: int
+) -> None:
+    scenes = np.random.default_rng(3).random((2, 3, 23, 40)).astype(np.float32)
+    one, other = scenes.repeat(4, axis=2).repeat(4, axis=3)[:, :, :90]
+    share = np.clip((np.arange(300, dtype=np.float32) - 120) / length, 0, 1)
+    grids = one + share[:, None, None, None] * (other - one)
+    frames = np.zeros((300, 27, 48, 3), dtype=np.uint8)
+    marked = [40, 120 + length // 2, 260]
+    frames[marked, 0, 0, 0] = 1  # own_value answers 1 for these, 0 for all others
+    watch = NetworkWatch(TransNetShots(), own_value, ShotsAnalyzer().watch(video_info()))
+
+    found = []
+    for first in range(0, 300, batch_frames):
+        until = first + batch_frames
+        found += watch.see(batch(grids[first:until], first, Layout.GRID))
+        found += watch.see(batch(frames[first:until], first, Layout.RGB))
+    found += watch.end()
+
+    borders = sorted((border.span.start * 25, border.label) for border in found)
+    assert [label for _, label in borders] == ["cut", "dissolve", "cut"]
+    assert [borders[0][0], borders[2][0]] == [41, 261]
 
 
 def test_the_network_is_chosen_for_the_accurate_profile_when_its_weights_are_here() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from reelcheck.errors import SettingError
 from reelcheck.lab.compare import compare, to_text
+from reelcheck.lab.data.manifest import class_names, import_folders, write_manifest
 from reelcheck.lab.data.sources import open_data
 from reelcheck.lab.engine.run import WEIGHTS, Trained, read_run, train
 from reelcheck.lab.evaluate import Evaluation, evaluate, predict, write_evaluation
@@ -42,6 +43,21 @@ def networks() -> None:
         typer.echo(name)
 
 
+@app.command("import")
+def import_videos(
+    folder: Annotated[Path, typer.Argument(help="Holds one folder of videos per class.")],
+) -> None:
+    """Make a manifest from folders of classes.
+
+    \b
+    reelcheck lab import videos/            videos/fight/*.mp4, videos/calm/*.mp4
+    """  # noqa: D301 - \b is typer's mark for text that keeps its lines
+    rows = import_folders(folder)
+    target = folder / "clips.csv"
+    write_manifest(rows, target)
+    typer.echo(f"{len(rows)} clips of {len(class_names(rows))} classes: {target}")
+
+
 @app.command("train")
 def train_network(
     recipe: Annotated[Path, typer.Argument(help="TOML file.")],
@@ -56,6 +72,9 @@ def train_network(
     """  # noqa: D301 - \b is typer's mark for text that keeps its lines
     plan = load_recipe(recipe)
     trained = train(plan, out=out, resume=resume, quiet=False)
+    checked = trained.data.checked
+    for name, problem in (checked.unreadable if checked else {}).items():
+        typer.echo(f"left out {name}: {problem}", err=True)
     typer.echo(f"trained {plan.network.name} in {trained.seconds:.0f} s, wrote {out}", err=True)
     typer.echo(_figures(_measure(plan, trained)))
 

@@ -33,8 +33,10 @@ _BACK_FRAMES: Final = 100
 rate: 0.4 s at 250 fps. Ours."""
 _BACK_RATIO: Final = 0.35
 """Part of its own difference up to which the picture before counts as come back."""
-_SAME_STRUCTURE: Final = 0.5
-"""Correlation of structure from which two pictures show the same scene in other light."""
+_SAME_STRUCTURE: Final = 0.45
+"""Correlation of structure from which two pictures show the same scene in other light. Ours: above
+it lay 1 of 391 cuts between real clips, and about nine in ten pairs of frames of one shot of which
+one had its light changed by up to 2.5 times."""
 _DAMAGE_RATIO: Final = 1 / 3
 """Share of unchanged tiles from which a passing picture is a damaged one."""
 _SAME_RATIO: Final = 0.5

@@ -34,6 +34,10 @@ _FULL_DIP: Final = 0.5**0.5
 shots: half the amplitude of each, added up as squares."""
 _RAMP: Final = (0.1, 0.9)
 """Positions between which the ramp of a transition is measured."""
+MAX_BEND: Final = 0.1
+"""Distance of any position on the ramp from a straight line. Ours: on generated transitions between
+real clips 99 % of the windows within a fade had 0.03 at most, 95 % of those within a dissolve 0.04,
+and nine in ten windows that took in something else had more."""
 _ENOUGH: Final = 2
 """Frames on the ramp that it takes at least: one alone is a soft cut."""
 _LOOKS_KEPT: Final = LENGTHS[-1] + 1
@@ -181,7 +185,8 @@ class Graduals:
         if len(on_ramp) < _ENOUGH:
             return
         slope, start = np.polyfit(on_ramp, positions[on_ramp], 1)
-        if slope <= 0:
+        bend = np.abs(positions[on_ramp] - start - slope * on_ramp).max()
+        if slope <= 0 or bend > MAX_BEND:
             return
         length = len(positions) - 1
         first = offset + int(np.clip(np.floor(-start / slope + 0.5) + 1, 0, length - 1))

@@ -5,7 +5,8 @@ inference code: windows of 100 frames of 48 x 27 pixels every 50 frames, of whic
 count, the first and last frame repeated at the ends. The network marks one frame of a dissolve, as
 of a cut; how far a gradual transition reaches is taken from the classical detector.
 
-Limits: see the card. A gradual transition that only the network sees is reported as a cut. Cost:
+Limits: see the card. A gradual transition that only the network sees is reported as a cut, or
+as a dissolve of the frames that it marks when these are more than two. Cost:
 12 to 20 ms of CPU a frame, more than decoding 1080p.
 """
 
@@ -57,7 +58,7 @@ class TransNetShots:
     """A longer run of such frames is a gradual transition. Ours: the network marks one frame of
     a cut, sometimes a neighbour too."""
 
-    def watch(self, video: VideoInfo) -> "_NetworkWatch":
+    def watch(self, video: VideoInfo) -> "NetworkWatch":
         """Start on one stream.
 
         Raises:
@@ -68,11 +69,11 @@ class TransNetShots:
         def ask(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
             return session.run(frames[np.newaxis]).reshape(-1)
 
-        return _NetworkWatch(self, ask, ShotsAnalyzer().watch(video))
+        return NetworkWatch(self, ask, ShotsAnalyzer().watch(video))
 
 
-class _NetworkWatch:
-    """Cuts of the network, gradual transitions of the classical detector, in order of time."""
+class NetworkWatch:
+    """Cuts of the network and gradual transitions of the classical detector, each in order."""
 
     def __init__(self, recipe: TransNetShots, network: Network, classical: ShotsWatch) -> None:
         self._windows = Windows(network)
@@ -83,6 +84,7 @@ class _NetworkWatch:
         self._waiting: list[Observation] = []
 
     def see(self, batch: FrameBatch) -> Iterator[Observation]:
+        """Take the next frames of either view."""
         if batch.layout is Layout.GRID:
             yield from self._keep(self._classical.see(batch))
             yield from self._release(self._classical.settled)
@@ -92,6 +94,7 @@ class _NetworkWatch:
             self._take(self._windows.see(batch.pixels[index]))
 
     def end(self) -> Iterator[Observation]:
+        """Yield the rest."""
         # A run that lasts to the end leads to no new shot: it is none.
         self._take(self._windows.end())
         yield from self._keep(self._classical.end())
@@ -107,13 +110,13 @@ class _NetworkWatch:
             self._waiting += self._transitions.step(self._spans.pop(0), float(answer))
 
     def _release(self, until: Fraction | None) -> Iterator[Observation]:
-        """Yield the cuts before ``until`` that are not part of a gradual transition."""
+        """Yield what the network found before ``until`` outside gradual transitions."""
         while self._waiting and (until is None or self._waiting[0].span.end < until):
-            cut = self._waiting.pop(0)
-            near = TimeSpan(max(Fraction(0), cut.span.start - _NEAR), cut.span.end + _NEAR)
+            border = self._waiting.pop(0)
+            near = TimeSpan(max(Fraction(0), border.span.start - _NEAR), border.span.end + _NEAR)
             self._graduals = [one for one in self._graduals if one.span.end >= near.start]
             if not any(gradual.span.overlaps(near) for gradual in self._graduals):
-                yield cut
+                yield border
 
 
 class Windows:

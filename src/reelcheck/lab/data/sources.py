@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from reelcheck.errors import SettingError
+from reelcheck.lab.data.clips import Checked, ManifestClips, check_manifest
 from reelcheck.lab.data.prepare import Prepare
 from reelcheck.lab.recipe import Recipe
 from reelcheck.lab.tasks import motion
@@ -42,6 +43,8 @@ class Data:
     validation: Samples
     test: Samples
     classes: tuple[str, ...]
+    checked: Checked | None = None
+    """Of a manifest: which files could not be read."""
 
 
 def open_data(recipe: Recipe) -> Data:
@@ -61,6 +64,13 @@ def open_data(recipe: Recipe) -> Data:
             )
         }
         return Data(**parts, classes=motion.CLASSES)
+    if recipe.data.manifest is not None:
+        checked = check_manifest(recipe.data.manifest, seed=recipe.seed)
+        part_of = {
+            part: ManifestClips(checked, recipe, part=part)
+            for part in ("train", "validation", "test")
+        }
+        return Data(**part_of, classes=checked.classes, checked=checked)
     raise SettingError(f"unknown task {recipe.data.task!r}", hint="known tasks: motion-classes")
 
 

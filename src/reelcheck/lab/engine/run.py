@@ -211,6 +211,7 @@ def _write_run(recipe: Recipe, out: Path, data: Data) -> None:
         "recipe": recipe.model_dump(mode="json"),
         "recipe_sha256": recipe.digest,
         "classes": list(data.classes),
+        "unreadable": dict(data.checked.unreadable) if data.checked else {},
         "samples": {"train": len(data.train), "validation": len(data.validation)},
         "python": platform.python_version(),
         "versions": {name: version(name) for name in _LIBRARIES},
