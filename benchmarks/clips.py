@@ -81,6 +81,7 @@ def _encode(path: Path) -> None:
 def _repeat(source: Path, path: Path, count: int) -> None:
     with av.open(str(path), "w", format="mp4") as output:
         streams = {}
+        last: dict[int, int] = {}
         for turn in range(count):
             with av.open(str(source)) as container:
                 for stream in container.streams:
@@ -92,5 +93,9 @@ def _repeat(source: Path, path: Path, count: int) -> None:
                     shift = int(turn * SECONDS / packet.time_base)
                     packet.pts = (packet.pts or 0) + shift
                     packet.dts += shift
-                    packet.stream = streams[packet.stream.index]
+                    index = packet.stream.index
+                    if packet.dts <= last.get(index, packet.dts - 1):
+                        continue  # the sound of a turn begins a little before its picture
+                    last[index] = packet.dts
+                    packet.stream = streams[index]
                     output.mux(packet)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from inprocess import watched
-from test_shots import video_info
 from reelcheck.analyzers.shots import ShotsAnalyzer
 from reelcheck.analyzers.shots.network import NetworkWatch, TransNetShots, Windows
 from reelcheck.frames import Colour, FrameBatch, Layout
 from reelcheck.media.synth import textured, write_video
 from reelcheck.models.card import load_card
 from reelcheck.models.store import locate
+from test_shots import video_info
 
 HERE = locate(load_card("transnetv2")) is not None
 

@@ -163,7 +163,7 @@ def write_demo(path: Path) -> Path:
     """Write 24 seconds with planted defects, H.264 and AAC in MP4.
 
     Black from 6 s to 8.5 s, a freeze from 12 s to 15 s, four flashes a second from 18 s to 20 s,
-    and silence from 6 s to 17 s; the texture changes (a cut) at 10 s.
+    and silence from 6 s to 17 s; the scene changes (a cut) at 10 s.
     """
     recipe = Recipe(
         codec="libx264",
@@ -184,6 +184,8 @@ def _demo_picture(index: int) -> NDArray[np.uint8]:
     if 12 <= seconds < 15:  # noqa: PLR2004 - the plan in write_demo
         index = 12 * _DEMO_RATE
     picture = textured(index, seed=1 if seconds >= 10 else 0, **_DEMO_SIZE)  # noqa: PLR2004 - the plan
+    if seconds >= 10:  # noqa: PLR2004 - the plan in write_demo
+        picture = np.asarray(picture // 2 + 40, dtype=np.uint8)
     if 18 <= seconds < 20 and (index % 6) < 3:  # noqa: PLR2004 - the plan in write_demo
         return np.asarray(255 - (255 - picture) // 4, dtype=np.uint8)
     return picture

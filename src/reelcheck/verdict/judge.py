@@ -17,7 +17,7 @@ from reelcheck.verdict.gaps import (
     failure_reasons,
     unchecked_reasons,
 )
-from reelcheck.verdict.policy import Policy, SignalRule, Waiver
+from reelcheck.verdict.policy import NO_LIMIT, Policy, SignalRule, Waiver
 from reelcheck.verdict.report import (
     DECISION_ORDER,
     Check,
@@ -132,7 +132,8 @@ def _finding_reason(group: Sequence[Finding], policy: Policy) -> Reason:
         scores = [finding.event.score for finding in group]
         limit += f"; found {max(scores) if rule.direction == 'above' else min(scores):g}"
     label = event.label.replace("_", " ").capitalize()
-    text = f"{label}: {amount(spans)} (limit: {limit}). {rule.why}"
+    told = "" if limit == NO_LIMIT else f" (limit: {limit})"
+    text = f"{label}: {amount(spans)}{told}. {rule.why}"
     if event.waived:
         text = f"Waived ({event.waived}). {text}"
     expired = [finding.expired for finding in group if finding.expired]

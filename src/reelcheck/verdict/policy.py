@@ -40,6 +40,8 @@ from reelcheck.verdict.report import Severity, Text
 Level = Literal["inconclusive", "warn", "ignore"]
 """What missing knowledge does to the decision."""
 
+NO_LIMIT: Final = "any"
+"""What stands for the numbers of a rule that has none."""
 NAME_PATTERN: Final = r"^[a-z0-9_]+\.[a-z0-9_]+$"
 _Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 _Seconds = Annotated[float, Field(ge=0)]
@@ -97,7 +99,7 @@ class EventRule(_Rule):
             parts.append(f"with a score of {self.min_score:g} or more")
         if self.max_per_minute is not None:
             parts.append(f"more than {self.max_per_minute} times a minute")
-        return ", ".join(parts) or "any"
+        return ", ".join(parts) or NO_LIMIT
 
 
 class SignalRule(_Rule):
