@@ -14,7 +14,7 @@ class Profile(StrEnum):
     """How much of the video is looked at."""
 
     FAST = "fast"
-    """Key frames only: a first look, about ten times cheaper. Never proves anything safe."""
+    """Key frames only: a first look at about a quarter of the cost. Never proves anything safe."""
     BALANCED = "balanced"
     """Every frame is decoded; costly models see samples steered by the cheap signals."""
     ACCURATE = "accurate"
