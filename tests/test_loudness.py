@@ -44,8 +44,8 @@ def test_a_stereo_tone_has_the_loudness_of_ebu_tech_3341(level: float, tmp_path:
     report = heard(sine(20, level), tmp_path)
 
     assert whole_file(report, "integrated_lufs") == pytest.approx(level, abs=0.1)
-    assert report.signals["loudness.momentary_lufs"].values[50] == pytest.approx(level, abs=0.1)
-    assert report.signals["loudness.short_term_lufs"].values[50] == pytest.approx(level, abs=0.1)
+    assert report.signals["loudness.momentary_lufs"].values[5] == pytest.approx(level, abs=0.1)
+    assert report.signals["loudness.short_term_lufs"].values[2] == pytest.approx(level, abs=0.1)
 
 
 def test_quiet_stretches_are_gated(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from reelcheck.frames import Colour, FrameBatch, Layout
 from reelcheck.media.synth import textured, write_video
 from reelcheck.models.card import load_card
 from reelcheck.models.store import locate
+from reelcheck.spans import Observation
 from test_shots import video_info
 
 HERE = locate(load_card("transnetv2")) is not None
@@ -77,7 +78,7 @@ def test_what_the_network_sees_within_a_dissolve_is_no_second_border(
     frames[marked, 0, 0, 0] = 1  # own_value answers 1 for these, 0 for all others
     watch = NetworkWatch(TransNetShots(), own_value, ShotsAnalyzer().watch(video_info()))
 
-    found = []
+    found: list[Observation] = []
     for first in range(0, 300, batch_frames):
         until = first + batch_frames
         found += watch.see(batch(grids[first:until], first, Layout.GRID))

@@ -31,9 +31,9 @@ _FRONT_CHANNELS: Final = 2
 class LoudnessAnalyzer:
     """Measure loudness and find silence, clipping and lost channels.
 
-    Signals: ``momentary_lufs`` (400 ms window), ``short_term_lufs`` (3 s window), both LUFS, and
-    over the whole file ``integrated_lufs`` (LUFS), ``loudness_range_lu`` (LU), ``true_peak_dbtp``
-    (dBTP). Events: ``silence`` (exact to the sample), ``clipping`` and ``channel_loss`` (exact to
+    Signals: ``momentary_lufs`` (400 ms window), ``short_term_lufs`` (3 s window), both LUFS, of
+    the ten readings of each second the highest, and over the whole file ``integrated_lufs``
+    (LUFS), ``loudness_range_lu`` (LU), ``true_peak_dbtp`` (dBTP). Events: ``silence`` (exact to the sample), ``clipping`` and ``channel_loss`` (exact to
     a tenth of a second), ``length_mismatch``.
     """
 
@@ -88,6 +88,33 @@ class _Stretch:
         self._start, self._worst = None, -1e9
 
 
+class _Loudest:
+    """The highest of the ten readings of each second."""
+
+    def __init__(self, signal: str) -> None:
+        self.signal = signal
+        self._span: TimeSpan | None = None
+        self._highest = 0.0
+
+    def step(self, span: TimeSpan, value: float | None) -> Iterator[tuple[TimeSpan, float]]:
+        """Take one reading; yield the second that it ends."""
+        if self._span is not None and (value is None or span.start != self._span.end):
+            yield from self.close()
+        if value is None:
+            return
+        first = self._span is None
+        self._span = span if self._span is None else TimeSpan(self._span.start, span.end)
+        self._highest = value if first else max(self._highest, value)
+        if self._span.seconds >= 1:
+            yield from self.close()
+
+    def close(self) -> Iterator[tuple[TimeSpan, float]]:
+        """Yield what was gathered."""
+        if self._span is not None:
+            yield self._span, self._highest
+        self._span = None
+
+
 class _LoudnessListen:
     def __init__(self, recipe: LoudnessAnalyzer, audio: AudioInfo) -> None:
         self._recipe = recipe
@@ -99,6 +126,7 @@ class _LoudnessListen:
         self._rest_start = Fraction(0)
         self._rate = 0
         self._last_loud = Fraction(0)
+        self._loudest = (_Loudest("momentary_lufs"), _Loudest("short_term_lufs"))
         self._clipping = _Stretch("clipping", Fraction(0))
         self._lost: dict[int, _Stretch] = {}
 
@@ -108,10 +136,10 @@ class _LoudnessListen:
         self._rate = batch.rate_hz
         for reading in self._meter.measure(batch):
             span = TimeSpan(reading.start, reading.start + _WINDOW)
-            if reading.momentary_lufs is not None:
-                yield self._sample("momentary_lufs", span, reading.momentary_lufs)
-            if reading.short_term_lufs is not None:
-                yield self._sample("short_term_lufs", span, reading.short_term_lufs)
+            values = (reading.momentary_lufs, reading.short_term_lufs)
+            for loudest, value in zip(self._loudest, values, strict=True):
+                for found, level in loudest.step(span, value):
+                    yield self._sample(loudest.signal, found, level)
         yield from self._silences(batch)
         samples, start = batch.samples, batch.start
         if self._rest is not None and self._rest.shape[0] == samples.shape[0]:
@@ -189,6 +217,9 @@ class _LoudnessListen:
         if self._first is None:
             return
         yield from self._silence(self._last_loud, self._end)
+        for loudest in self._loudest:
+            for found, level in loudest.close():
+                yield self._sample(loudest.signal, found, level)
         notes = {
             "clipping": ("", "up to {:.0f} flat tops in a tenth of a second"),
             "channel_loss": ("dB", "a channel is {:.0f} dB below the loudest"),

@@ -16,8 +16,8 @@ _LONG_SIDE_PX: Final = 240
 _RATE_FPS: Final = Fraction(1)
 _MIN_STEP: Final = Fraction(1, 4)
 """Changes faster than this are shown by one picture: strobes must not fill the memory."""
-_QUALITY: Final = 5
-"""``qscale`` of FFmpeg's JPEG encoder, 2 best to 31 worst: about 8 KB a picture."""
+_QUALITY: Final = 8
+"""``qscale`` of FFmpeg's JPEG encoder, 2 best to 31 worst: about 5 KB a picture."""
 
 
 def picture_size(video: VideoInfo) -> tuple[int, int]:

@@ -37,9 +37,17 @@ class ShotsAnalyzer:
     within a stream the search starts afresh, and the change itself is not reported. In the fast
     profile, which decodes key frames only, nothing is said.
 
-    Method: see ``cuts`` and ``graduals``. Limits: wipes and other effects are found only when
-    they take one frame; a dissolve shorter than six frames, longer than three seconds or between
-    pictures that look alike can be missed; edges of dissolves are two to three frames uncertain.
+    Method: see ``cuts`` and ``graduals``. Limits: wipes and other effects are found only when they
+    take one frame. A cut between two views of one place can be missed. A dissolve shorter than six
+    frames, longer than two seconds or between pictures that look alike can be missed; where a
+    dissolve over much motion begins and ends is found within a quarter of its length, and its
+    score is low.
+
+    Measured by ``benchmarks/shots.py`` on generated videos at 25 fps, 99 cuts and 51 gradual
+    transitions between real clips (ice hockey, surveillance) that no constant was chosen on: cuts
+    precision 100 %, recall 98 %; gradual transitions precision 100 %, recall 94 %. F1 of these
+    cuts: ours 99.0 %, PySceneDetect 0.7.2 96.4 % (content) and 96.9 % (adaptive). Films and
+    broadcasts with true annotations were not measured. Cost: 0.21 to 0.25 ms of CPU a frame.
     """
 
     name: str = NAME

@@ -16,8 +16,8 @@ from .pictures import (
 )
 
 MIN_CHANGE: Final = 0.06
-"""Least ``change`` of a cut. Ours: on generated cuts between real clips 0.08 was the smallest
-change of a cut, and 0.07 the largest of anything else."""
+"""Least ``change`` of a cut. Ours: of 391 generated cuts between real clips two had less (0.054,
+0.055); the largest other changes that stood out were 0.060, so that this is no wide margin."""
 MIN_RATIO: Final = 3.0
 """How often a cut must exceed the usual change around it (as in PySceneDetect's adaptive)."""
 _NEIGHBOURS: Final = 6
@@ -41,7 +41,7 @@ _DAMAGE_RATIO: Final = 1 / 3
 """Share of unchanged tiles from which a passing picture is a damaged one."""
 _SAME_RATIO: Final = 0.5
 """Share of unchanged tiles from which something moved within a shot. Ours: on generated cuts
-between real clips it was 0.31 at most."""
+between real clips it was 0.38 at most."""
 _BLEND: Final = (0.15, 0.85)
 """Positions between two pictures that make a frame a mixture of both."""
 

@@ -5,9 +5,10 @@ inference code: windows of 100 frames of 48 x 27 pixels every 50 frames, of whic
 count, the first and last frame repeated at the ends. The network marks one frame of a dissolve, as
 of a cut; how far a gradual transition reaches is taken from the classical detector.
 
-Limits: see the card. A gradual transition that only the network sees is reported as a cut, or
-as a dissolve of the frames that it marks when these are more than two. Cost:
-12 to 20 ms of CPU a frame, more than decoding 1080p.
+Limits: see the card. A gradual transition that only the network sees is reported as a cut, or as
+a dissolve of the frames that it marks when these are more than two. The network misses some cuts
+that the classical detector finds: on generated videos (see ``ShotsAnalyzer``) precision was 100 %
+and recall 94.9 % of 99 cuts. Cost: 16 ms of CPU a frame, more than decoding 1080p.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -77,8 +77,8 @@ class Sketcher:
             low=_within_reach(wide, np.minimum),
             high=_within_reach(wide, np.maximum),
             coarse=np.ravel(self._rows @ grid @ self._columns.T),
-            contrast=float(luma.std()),
-            detail=float(np.sqrt(_mean_square(across) + _mean_square(down))),
+            contrast=_mean_square(luma - luma.mean()) ** 0.5,
+            detail=(_mean_square(across) + _mean_square(down)) ** 0.5,
         )
 
 
@@ -127,12 +127,18 @@ def difference(one: Picture, other: Picture) -> float:
     mean difference of Cb and Cr of the tiles. Ours: the range makes it blind to motion within
     reach, to noise and to most compression.
     """
-    outside = np.maximum(one.luma - other.high, other.low - one.luma)
-    back = np.maximum(other.luma - one.high, one.low - other.luma)
-    beyond = np.maximum(outside, 0).mean() + np.maximum(back, 0).mean()
+    beyond = (_beyond(one, other) + _beyond(other, one)) / one.luma.size
     chroma = len(one.coarse) // 3
     colour = np.abs(one.coarse[chroma:] - other.coarse[chroma:]).mean()
-    return 0.5 * float(beyond) + 0.5 * float(colour)
+    return 0.5 * beyond + 0.5 * float(colour)
+
+
+def _beyond(one: Picture, other: Picture) -> float:
+    """Return the sum over Y' of what leaves the range that ``other`` shows nearby."""
+    above = one.luma - other.high
+    np.maximum(above, other.low - one.luma, out=above)
+    np.maximum(above, 0, out=above)
+    return float(above.sum())
 
 
 def change(before: Picture, after: Picture) -> float:
