@@ -33,8 +33,9 @@ class LoudnessAnalyzer:
 
     Signals: ``momentary_lufs`` (400 ms window), ``short_term_lufs`` (3 s window), both LUFS, of
     the ten readings of each second the highest, and over the whole file ``integrated_lufs``
-    (LUFS), ``loudness_range_lu`` (LU), ``true_peak_dbtp`` (dBTP). Events: ``silence`` (exact to the sample), ``clipping`` and ``channel_loss`` (exact to
-    a tenth of a second), ``length_mismatch``.
+    (LUFS), ``loudness_range_lu`` (LU), ``true_peak_dbtp`` (dBTP). Events: ``silence`` (exact to
+    the sample), ``clipping`` and ``channel_loss`` (exact to a tenth of a second),
+    ``length_mismatch``.
     """
 
     name: str = "loudness"
