@@ -1,7 +1,9 @@
 """``reelcheck lab``: train, evaluate, export, compare."""
 
+import json
 import logging
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from reelcheck.lab.compare import compare, to_text
 from reelcheck.lab.data.manifest import class_names, import_folders, write_manifest
 from reelcheck.lab.data.sources import open_data
 from reelcheck.lab.engine.run import WEIGHTS, Trained, read_run, train
-from reelcheck.lab.evaluate import Evaluation, evaluate, predict, write_evaluation
+from reelcheck.lab.evaluate import Evaluation, detections, evaluate, predict, write_evaluation
 from reelcheck.lab.export.bundle import export_bundle
 from reelcheck.lab.networks import build, table
 from reelcheck.lab.recipe import Recipe, load_recipe
@@ -76,7 +78,7 @@ def train_network(
     for name, problem in (checked.unreadable if checked else {}).items():
         typer.echo(f"left out {name}: {problem}", err=True)
     typer.echo(f"trained {plan.network.name} in {trained.seconds:.0f} s, wrote {out}", err=True)
-    typer.echo(_figures(_measure(plan, trained)))
+    typer.echo(_told(plan, trained))
 
 
 @app.command("evaluate")
@@ -86,8 +88,7 @@ def evaluate_network(folder: _Folder) -> None:
     \b
     reelcheck lab evaluate runs/first
     """  # noqa: D301 - \b is typer's mark for text that keeps its lines
-    plan, trained = _load(folder)
-    typer.echo(_figures(_measure(plan, trained)))
+    typer.echo(_told(*_load(folder)))
 
 
 @app.command("export")
@@ -126,6 +127,20 @@ def _load(folder: Path) -> tuple[Recipe, Trained]:
         raise SettingError(f"there are no weights in {folder}", hint="the training did not end")
     network.load_state_dict(torch.load(path, weights_only=True))
     return plan, Trained(folder=folder, network=network, data=data, seconds=0.0)
+
+
+def _told(plan: Recipe, trained: Trained) -> str:
+    if trained.network.kind != "boxes":
+        return _figures(_measure(plan, trained))
+    scores = detections(
+        trained.network,
+        trained.data.test,
+        batch=plan.training.batch,
+        classes=len(trained.data.classes),
+    )
+    path = trained.folder / "evaluation.json"
+    path.write_text(json.dumps(asdict(scores), indent=2) + "\n", "utf-8")
+    return "\n".join(f"{name:12} {value}" for name, value in asdict(scores).items())
 
 
 def _measure(plan: Recipe, trained: Trained) -> Evaluation:

@@ -15,6 +15,12 @@ from torch.utils.data import DataLoader
 from reelcheck.lab.data.sources import Samples
 from reelcheck.lab.measure.bootstrap import Interval, interval
 from reelcheck.lab.measure.classification import Classified, classified, confusion
+from reelcheck.lab.measure.detection import (
+    DetectionScores,
+    FoundBoxes,
+    TruthBoxes,
+    measure_detections,
+)
 
 _WORST = 20
 
@@ -74,6 +80,33 @@ def predict(network: nn.Module, samples: Samples, *, batch: int) -> Rows:
         labels=np.array([target for _, target in ordered]),
         groups=tuple(samples.groups),
     )
+
+
+def detections(
+    network: nn.Module, samples: Samples, *, batch: int, classes: int
+) -> DetectionScores:
+    """Run a detector over samples; return the figures of COCO."""
+    loader = DataLoader(
+        samples,  # type: ignore[arg-type]  # a map-style data set by its methods
+        batch_size=batch,
+        collate_fn=getattr(samples, "collate", None),
+    )
+    network.eval()
+    truths: list[TruthBoxes] = []
+    found: list[FoundBoxes] = []
+    with torch.inference_mode():
+        for images, targets, _ in loader:
+            for told, target in zip(network(images), targets, strict=True):
+                boxes, labels = (target[name].double().numpy() for name in ("boxes", "labels"))
+                truths.append(TruthBoxes(boxes_px=boxes, labels=labels.astype(np.int64)))
+                found.append(
+                    FoundBoxes(
+                        boxes_px=told["boxes"].double().numpy(),
+                        scores=told["scores"].double().numpy(),
+                        labels=told["labels"].numpy(),
+                    )
+                )
+    return measure_detections(truths, found, classes=classes)
 
 
 def evaluate(rows: Rows, classes: tuple[str, ...]) -> Evaluation:

@@ -39,6 +39,8 @@ class DataPart(_Part):
     test_count: _Positive = 200
     difficulty: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Of a generated task: 0 easy to 1 hard."""
+    streams: tuple[Literal["rgb", "motion", "audio"], ...] = ("rgb", "motion", "audio")
+    """Which streams a network with several is given; the others are marked as missing."""
     manifest: Path | None = None
     """CSV, JSONL or COCO JSON; relative to the recipe."""
     clip_seconds: Annotated[float, Field(gt=0)] | None = None

@@ -36,6 +36,13 @@ class Lesson(pl.LightningModule):
         self.recipe = recipe
         self._steps_per_epoch = max(1, steps_per_epoch // recipe.training.accumulate)
 
+    def on_train_epoch_start(self) -> None:
+        """Add YOLOX's L1 loss in the last epochs, those without mosaic."""
+        how = self.recipe.augmentation
+        if how.mosaic and hasattr(self.network, "l1_weight"):
+            last = self.current_epoch >= self.recipe.training.epochs - how.mosaic_off_epochs
+            self.network.l1_weight = float(last)
+
     def training_step(self, batch: Any, batch_index: int) -> Tensor:  # noqa: ANN401 - by kind
         """Return the loss of one batch.
 
@@ -73,7 +80,7 @@ class Lesson(pl.LightningModule):
         del batch_index
         inputs, targets, indices = batch
         if self.network.kind == "boxes":
-            return
+            return  # detectors give boxes here, no loss; they are measured after training
         output = self.network(*inputs) if self.network.kind == "quality" else self.network(inputs)
         if self.network.kind == "quality":
             loss = quality_loss(output, targets)
