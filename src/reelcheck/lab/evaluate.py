@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Evaluation:
     @property
     def told(self) -> NDArray[np.int64]:
         """Class that was told for every sample."""
-        return self.rows.probabilities.argmax(axis=1)
+        return np.asarray(self.rows.probabilities.argmax(axis=1), dtype=np.int64)
 
 
 def predict(network: nn.Module, samples: Samples, *, batch: int) -> Rows:
@@ -58,7 +59,7 @@ def predict(network: nn.Module, samples: Samples, *, batch: int) -> Rows:
     rank, world = 0, 1
     if torch.distributed.is_initialized():
         rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    loader = DataLoader(
+    loader: DataLoader[Any] = DataLoader(
         samples,  # type: ignore[arg-type]  # a map-style data set by its methods
         batch_size=batch,
         sampler=range(rank, len(samples), world),
@@ -86,7 +87,7 @@ def detections(
     network: nn.Module, samples: Samples, *, batch: int, classes: int
 ) -> DetectionScores:
     """Run a detector over samples; return the figures of COCO."""
-    loader = DataLoader(
+    loader: DataLoader[Any] = DataLoader(
         samples,  # type: ignore[arg-type]  # a map-style data set by its methods
         batch_size=batch,
         collate_fn=getattr(samples, "collate", None),
@@ -116,10 +117,7 @@ def evaluate(rows: Rows, classes: tuple[str, ...]) -> Evaluation:
         return float(getattr(classified(rows.probabilities[chosen], rows.labels[chosen]), name))
 
     names = list(Classified.__dataclass_fields__)
-    figures = {
-        name: interval(lambda chosen, name=name: figure(name, chosen), rows.groups)
-        for name in names
-    }
+    figures = {name: interval(partial(figure, name), rows.groups) for name in names}
     own = rows.probabilities[np.arange(len(rows.labels)), rows.labels]
     worst = np.argsort(own, kind="stable")[:_WORST]
     return Evaluation(

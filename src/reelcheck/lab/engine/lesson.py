@@ -41,7 +41,7 @@ class Lesson(pl.LightningModule):
         how = self.recipe.augmentation
         if how.mosaic and hasattr(self.network, "l1_weight"):
             last = self.current_epoch >= self.recipe.training.epochs - how.mosaic_off_epochs
-            self.network.l1_weight = float(last)
+            setattr(self.network, "l1_weight", float(last))  # noqa: B010 - only YOLO has it
 
     def training_step(self, batch: Any, batch_index: int) -> Tensor:  # noqa: ANN401 - by kind
         """Return the loss of one batch.

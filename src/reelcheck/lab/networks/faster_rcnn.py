@@ -9,17 +9,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from torch import Tensor, nn
-from torchvision.models.detection import (  # type: ignore[import-untyped]
+from torchvision.models.detection import (
     FasterRCNN,
     fasterrcnn_mobilenet_v3_large_320_fpn,
     fasterrcnn_resnet50_fpn_v2,
 )
-from torchvision.models.detection.anchor_utils import AnchorGenerator  # type: ignore[import-untyped]
-from torchvision.models.detection.faster_rcnn import (  # type: ignore[import-untyped]
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import (
     FastRCNNPredictor,
     TwoMLPHead,
 )
-from torchvision.ops import (  # type: ignore[import-untyped]
+from torchvision.ops import (
     FeaturePyramidNetwork,
     MultiScaleRoIAlign,
 )

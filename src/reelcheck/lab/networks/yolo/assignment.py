@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.ops import box_iou  # type: ignore[import-untyped]
+from torchvision.ops import box_iou
 
 CENTRE_RADIUS_STRIDES = 1.5
 """A cell may learn an object whose centre is nearer than this, along x and along y.

@@ -5,7 +5,7 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import batched_nms  # type: ignore[import-untyped]
+from torchvision.ops import batched_nms
 
 from reelcheck.errors import SettingError
 from reelcheck.lab.networks.yolo.darknet import STRIDES_PX
