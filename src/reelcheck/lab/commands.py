@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -73,7 +74,7 @@ def train_network(
     torchrun --nproc-per-node 2 -m reelcheck lab train recipe.toml --out runs/first
     """  # noqa: D301 - \b is typer's mark for text that keeps its lines
     plan = load_recipe(recipe)
-    trained = train(plan, out=out, resume=resume, quiet=False)
+    trained = train(plan, out=out, resume=resume, quiet=not sys.stdout.isatty())
     checked = trained.data.checked
     for name, problem in (checked.unreadable if checked else {}).items():
         typer.echo(f"left out {name}: {problem}", err=True)
