@@ -152,7 +152,7 @@ def test_weights_of_another_width_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [({"outputs": 2}, "outputs"), ({"norm": "layer"}, "norm"), ({"width_mult": 9.0}, "width_mult")],
+    [({"norm": "layer"}, "norm"), ({"width_mult": 9.0}, "width_mult")],
 )
 def test_a_wrong_option_is_named(options: dict[str, object], named: str) -> None:
     with pytest.raises(SettingError, match=f"^{named}.* must be"):

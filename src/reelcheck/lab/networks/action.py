@@ -11,7 +11,7 @@ Input is float32 RGB [N, T, 3, H, W], already normalised, T >= 1 and not fixed a
 output is logits [N, outputs]. The segment consensus of TSN (Wang et al., ECCV 2016, section 3.1)
 is the mean. Sizes of ACTION-Net counted from the authors' code, met within 1 % for 8 frames of
 224 px: on ResNet-50 28.08 M parameters and 34.4 GMAC (174 classes), on MobileNetV2 2.36 M and
-2.41 GMAC (83 classes; 2.47 M with 174).
+2.41 GMAC (83 classes; 2.48 M with 174).
 
 Limits: frames must be evenly spaced; the reach in time is one frame per wrapped block each way.
 """

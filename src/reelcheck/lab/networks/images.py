@@ -179,8 +179,8 @@ def build_vgg16(
     Source: Simonyan and Zisserman, ICLR 2015, configuration D; the batch norm is torchvision's.
     ``head`` "full" is the published one: three linear layers on a 7 x 7 map, nine tenths of all
     parameters. "pooled" is ours: mean over the map and one linear layer (14.7 M parameters), for
-    small pictures and small data sets. With "full", torch's
-    ONNX exporter takes sides that are multiples of 224 px only.
+    small pictures and small data sets. With "full", the older of
+    torch's ONNX exporters (``dynamo=False``) takes only sides that are multiples of 224 px.
 
     Raises:
         SettingError: an option is out of range.

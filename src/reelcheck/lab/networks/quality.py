@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from reelcheck.lab.networks.images import mobilenet_v2
 from reelcheck.lab.networks.images_weights import load_weights
-from reelcheck.lab.networks.layers import NORMS, check_choice, check_range, to_group_norm
+from reelcheck.lab.networks.layers import NORMS, check_choice, to_group_norm
 
 _DEPTHS: Final = (3, 6, 13, 17)  # the last map with stride 4, 8, 16 and 32
 _GLANCE_WIDTH: Final = 0.35  # the narrowest MobileNetV2 of its paper, table 4
@@ -95,7 +95,7 @@ def build_quality(
     """Build the quality network (2.2 M parameters, 2.3 GMAC for 8 frames).
 
     Args:
-        outputs: always 3: score, lower, upper.
+        outputs: has no effect; there are always score, lower and upper.
         width_mult: share of the channels of MobileNetV2 that reads the fragments, 0.1 to 4.
         norm: "batch" or "group".
         weights_file: ImageNet weights of torchvision's MobileNetV2 of that width, for the trunk.
@@ -104,7 +104,7 @@ def build_quality(
         SettingError: an option is out of range.
         ModelError: the weights file cannot be read or does not fit.
     """
-    check_range("outputs of a quality network", outputs, low=3, high=3)
+    del outputs  # every builder takes it
     check_choice("norm", norm, NORMS)
     network = QualityNetwork(width_mult=width_mult)
     if weights_file:
