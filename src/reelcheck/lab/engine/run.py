@@ -99,6 +99,23 @@ def read_run(folder: Path) -> dict[str, Any]:
     return run
 
 
+def load_trained(folder: Path) -> tuple[Recipe, Trained]:
+    """Return the recipe of a training and its network with the weights that were found.
+
+    Raises:
+        SettingError: the folder holds no training, or the training did not end.
+    """
+    run = read_run(folder)
+    plan = Recipe.model_validate(run["recipe"])
+    data = open_data(plan)
+    network = build(plan.network.name, outputs=len(data.classes), options=plan.network.options)
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise SettingError(f"there are no weights in {folder}", hint="the training did not end")
+    network.load_state_dict(torch.load(path, weights_only=True))
+    return plan, Trained(folder=folder, network=network, data=data, seconds=0.0)
+
+
 def _checkpoint(recipe: Recipe, out: Path) -> str:
     path = out / CHECKPOINT
     told = read_run(out)["recipe_sha256"]

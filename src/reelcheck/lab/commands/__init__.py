@@ -1,0 +1,17 @@
+"""``reelcheck lab``: one module per job."""
+
+import logging
+import warnings
+
+from reelcheck.lab.commands import comparing, data, exporting, measuring, training
+from reelcheck.lab.commands.app import app
+
+__all__ = ["app", "comparing", "data", "exporting", "main", "measuring", "training"]
+
+
+def main(arguments: list[str]) -> None:
+    """Run one command of the lab. Errors are those of ``reelcheck.errors``."""
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning_utilities"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    app(arguments, prog_name="reelcheck lab", standalone_mode=False)
