@@ -83,8 +83,8 @@ lock:
 	  --no-header --no-annotate pyproject.toml requirements/dev.in requirements/bench.in \
 	  --output-file requirements/bench.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-header --no-annotate --extra lab pyproject.toml requirements/dev.in \
-	  --output-file requirements/lab.txt
+	  --no-header --no-annotate --extra lab --extra tensorflow --extra caffe \
+	  pyproject.toml requirements/dev.in --output-file requirements/lab.txt
 
 clean:
 	rm -rf $(VENV) out demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import reelcheck
 from reelcheck.lab.engine.run import train
 from reelcheck.lab.evaluate import evaluate, predict
-from reelcheck.lab.export.bundle import export_bundle, to_toml
-from reelcheck.lab.export.onnx import TOLERANCE, difference
+from reelcheck.lab.export.bundle import export_bundle
+from reelcheck.lab.export.cards import to_toml
+from reelcheck.lab.export.interface import interface_of
+from reelcheck.lab.export.parity import TOLERANCE, difference
 from reelcheck.lab.recipe import Recipe
 from reelcheck.lab.tasks.motion import CLASSES, motion_clip
 from reelcheck.media import guard
 from reelcheck.media.synth import write_video
 from reelcheck.models.card import load_card
+from reelcheck.models.session import open_session
 from reelcheck.models.store import add_bundle
 
 RECIPE = Recipe.model_validate(
@@ -48,10 +50,10 @@ def test_a_trained_network_runs_as_an_analyzer(
     path = write_video(tmp_path / "clip.mkv", ((one, i) for i, one in enumerate(clip.frames)))
     monkeypatch.setenv("REELCHECK_MODELS", str(tmp_path / "store"))
 
-    assert difference(trained.network, folder / "model.onnx", torch.zeros(1, 4, 3, 32, 32), 2) < (
-        TOLERANCE
-    )
-    add_bundle(folder)
+    interface = interface_of(trained.network, trained.data.test[0][0])
+    card = add_bundle(folder)
+    assert difference(interface, open_session(card)) < TOLERANCE
+    assert float(card.figures["onnx_difference"]) < TOLERANCE
     guard.stop_server()  # the child learns of the store when it starts
     report = reelcheck.analyze(path, only=["motion"])
 
@@ -71,6 +73,11 @@ def test_a_trained_network_runs_as_an_analyzer(
 def test_a_card_is_written_as_toml_that_reads_back() -> None:
     import tomllib  # noqa: PLC0415 - only here
 
-    values = {"name": 'a "b"\n', "n": [1, 2], "part": {"x y": 1.5, "z": "ü"}}
+    values = {
+        "name": 'a "b"\n',
+        "n": [1, 2],
+        "rows": [{"shape": [1, 2], "q": "a"}, {"shape": []}],
+        "part": {"x y": 1.5, "z": "ü"},
+    }
 
     assert tomllib.loads(to_toml(values)) == values

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelcheck.lab.data.clips import ManifestClips, check_manifest, write_data_report
-from reelcheck.lab.data.manifest import Row, import_folders, read_manifest, write_manifest
+from reelcheck.lab.data.clips import ManifestClips, check_manifest
+from reelcheck.lab.data.layouts import import_folders
+from reelcheck.lab.data.manifest import Row, read_manifest, write_manifest
 from reelcheck.lab.data.reading import read_pictures
 from reelcheck.lab.data.splits import difference_hash, refuse_shared_groups, with_splits
 from reelcheck.lab.errors import DataError
@@ -31,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("videos")
     for number in range(12):
         video(root / ("calm" if number % 2 else "wild") / f"{number}.mkv", seed=7 * number)
-    write_manifest(import_folders(root), root / "clips.csv")
+    write_manifest(import_folders(root).rows, root / "clips.csv")
     return root
 
 
@@ -54,22 +55,21 @@ def test_folders_become_a_manifest_with_a_row_per_video(folder: Path) -> None:
     assert all((folder / row.file).is_file() for row in rows)
 
 
-def test_the_parts_of_a_manifest_are_seen_once_and_in_full(folder: Path, tmp_path: Path) -> None:
+def test_the_parts_of_a_manifest_are_seen_once_and_in_full(folder: Path) -> None:
     checked = check_manifest(folder / "clips.csv", seed=0)
     parts = {
         part: ManifestClips(checked, recipe(folder / "clips.csv"), part=part)
         for part in ("train", "validation", "test")
     }
-    write_data_report(checked, tmp_path / "data.json")
 
     assert sum(len(part) for part in parts.values()) == 12
     clip, label, number = parts["train"][0]
     assert clip.shape == (4, 3, 24, 32)
     assert checked.classes[label] == parts["train"].rows[0].label
     assert number == 0
-    report = json.loads((tmp_path / "data.json").read_text())
-    assert report["classes"]["calm"]["train"] >= 1
-    assert report["unreadable"] == {}
+    assert {row.label for row in parts["test"].rows} == {"calm", "wild"}
+    assert checked.unreadable == {}
+    assert set(checked.lengths_seconds) == {1.0}
 
 
 def test_pictures_come_from_the_stated_stretch(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_pictures_come_from_the_stated_stretch(tmp_path: Path) -> None:
     assert np.abs(pictures[0] - expected).mean() < 3
 
 
-def test_a_clip_that_cannot_be_read_is_left_out_and_listed(folder: Path, tmp_path: Path) -> None:
+def test_a_clip_that_cannot_be_read_is_left_out_and_listed(folder: Path) -> None:
     rows = read_manifest(folder / "clips.csv")
     (folder / "calm" / "broken.mkv").write_bytes(b"\x1aE\xdf\xa3 nothing")
     path = folder / "with_broken.csv"
@@ -144,6 +144,12 @@ def test_a_leaking_split_is_refused(
         ("file,label,split\nx.mp4,a,exam\n", "row 2: unknown split 'exam'"),
         ("file,label,start_seconds,end_seconds\nx.mp4,a,5,4\n", "row 2: the clip ends at 4 s"),
         ("file,label\n", "there is no row"),
+        ("file,score\nx.mp4,nan\n", "row 2: score is no number: 'nan'"),
+        ("file,score\nx.mp4,1e999\n", "row 2: score is no number: '1e999'"),
+        ("file,score,half_width\nx.mp4,3,-1\n", "row 2: half_width is below 0"),
+        ("file,label,start_seconds\nx.mp4,a,-1\n", "row 2: the clip begins at -1 s"),
+        ("file,label\nx.mp4,a,b\n", "row 2: there are more values than columns"),
+        ("file,label\n,a\n", "row 2: the file is not named"),
     ],
 )
 def test_a_wrong_manifest_is_refused_with_file_and_row(

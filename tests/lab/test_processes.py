@@ -67,3 +67,5 @@ def test_two_processes_give_the_weights_and_figures_of_one(tmp_path: Path) -> No
     first, second = (json.loads((run / "evaluation.json").read_text()) for run in (alone, shared))
     assert first["samples"] == second["samples"] == 7
     assert first["confusion"] == second["confusion"]
+    assert first["worst"] == second["worst"]
+    assert (shared / "evaluation.html").is_file()

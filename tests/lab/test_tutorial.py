@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,24 +13,13 @@ import pytest
 from reelcheck.lab.tasks.motion import motion_clip
 from reelcheck.media.synth import write_video
 
-RECIPE = """
-name = "mine"
-[data]
-manifest = "videos/clips.csv"
-clip_seconds = 0.5
-[input]
-frames = 4
-size_px = [32, 32]
-[network]
-name = "tsm"
-[network.options]
-width_mult = 0.25
-stride = 8
-[training]
-epochs = 3
-batch = 8
-rate = 3e-3
-"""
+PAGE = Path(__file__).parents[2] / "docs" / "lab-tutorial.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 def labelled_videos(folder: Path, count: int) -> None:
@@ -54,23 +45,26 @@ def run(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_sixty_clips_in_folders_become_an_analyzer(tmp_path: Path) -> None:
+def test_the_tutorial_leads_from_sixty_clips_to_an_analyzer(tmp_path: Path) -> None:
     labelled_videos(tmp_path / "videos", 60)
     (tmp_path / "videos" / "left" / "broken.mkv").write_bytes(b"no video")
-    (tmp_path / "recipe.toml").write_text(RECIPE)
-
-    run(tmp_path, "lab", "import", "videos")
-    run(tmp_path, "lab", "train", "recipe.toml", "--out", "run")
-    figures = run(tmp_path, "lab", "evaluate", "run")
-    run(tmp_path, "lab", "export", "run", "--out", "mymotion", "--licence", "Apache-2.0")
-    run(tmp_path, "models", "add", "mymotion")
     clip = motion_clip(0, seed=9, difficulty=0.1, frames=50)
     write_video(tmp_path / "clip.mkv", ((one, i) for i, one in enumerate(clip.frames)))
+    (recipe,) = blocks("toml")
+    (tmp_path / "recipe.toml").write_text(recipe)
+
+    told = {
+        line: run(tmp_path, *shlex.split(line)[1:])
+        for block in blocks("sh")
+        for line in block.splitlines()
+    }
     report = json.loads(
         run(tmp_path, "analyze", "clip.mkv", "--only", "mymotion", "--format", "json")
     )
 
-    assert "top1" in figures
+    assert (tmp_path / "clips.html").is_file()
+    assert (tmp_path / "run" / "evaluation.html").is_file()
+    assert "top1" in told["reelcheck lab evaluate run"]
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert list(record["unreadable"]) == ["left/broken.mkv"]
     assert set(report["signals"]) == {"mymotion.left", "mymotion.right"}

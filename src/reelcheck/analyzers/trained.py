@@ -17,6 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from reelcheck.errors import SettingError
 from reelcheck.frames import FrameBatch, FrameNeeds, Layout, VideoInfo
 from reelcheck.models.card import Card, load_card
 from reelcheck.models.session import Runner, open_session
@@ -45,6 +46,7 @@ class TrainedAnalyzer:
             SettingError: there is no such model, or it does not take clips.
         """
         card = load_card(name)
+        _refuse_what_is_no_clip(card)
         rate = Fraction(card.input.frames) / Fraction(card.input.clip_seconds).limit_denominator()
         needs = (FrameNeeds(layout=Layout.RGB, rate_fps=rate),)
         return cls(card=card, name=name, models=(name,), needs=needs)
@@ -88,7 +90,9 @@ class _TrainedWatch:
     def _tell(self, end: Fraction) -> Iterator[Observation]:
         chosen = places(len(self._pictures), self._recipe.card.input)
         clip = np.stack(self._pictures)[chosen]
-        probabilities = _softmax(self._session.run(clip[np.newaxis])[0])
+        if self._recipe.card.input.layout == "NTCHW":
+            clip = clip[np.newaxis]  # else a network for pictures: its batch is the one picture
+        probabilities = _softmax(self._session.run(clip)[0])
         start = self._spans[0].start if self._told_until is None else self._told_until
         self._told_until, self._last = end, probabilities
         for label, score in zip(self._labels, probabilities, strict=True):
@@ -123,6 +127,25 @@ class _TrainedWatch:
                     score=highest,
                     note=f"probability {highest:.2f}, the card's threshold is {threshold:g}",
                 )
+
+
+def _refuse_what_is_no_clip(card: Card) -> None:
+    spec = card.input
+    if card.extra_inputs:
+        others = ", ".join(one.name for one in card.extra_inputs)
+        reason = f"it also takes {others}"
+    elif card.output.kind != "classes":
+        reason = f"it tells {card.output.kind}, not classes"
+    elif spec.layout != "NTCHW" and (spec.layout, spec.frames) != ("NCHW", 1):
+        reason = f"it takes {spec.layout} with {spec.frames} pictures"
+    elif spec.channels != "RGB" or spec.crop_px or spec.jpeg_round_trip:
+        reason = "clips get no channels = BGR, crop_px or jpeg_round_trip"
+    else:
+        return
+    raise SettingError(
+        f"model {card.name!r} cannot be run on a video by itself: {reason}",
+        hint="only networks that tell the class of a clip or a picture can",
+    )
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

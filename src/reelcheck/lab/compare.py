@@ -1,8 +1,11 @@
-"""Every network side by side: size, cost, speed and memory on one machine in one run."""
+"""Every network side by side: size, cost, speed, memory and what it learns, on one machine."""
 
-import resource
 import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -10,11 +13,15 @@ from torch import Tensor, nn
 
 from reelcheck.lab.networks import build, table
 from reelcheck.lab.networks.layers import count_macs, count_parameters
+from reelcheck.lab.trials import Trial, run_trial
 
 _RUNS: Final = 3
 _CLASSES: Final = 10
 _INTERVALS: Final = 20
 """Of a stream of 5 s, DeepSense's window."""
+HEAD: Final = (
+    f"{'NETWORK':20} {'KIND':8} {'PARAMETERS':>12} {'GMAC':>8} {'MS':>9} {'MIB':>7}  SCORE"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,34 +33,66 @@ class Row:
     parameters: int
     macs: int
     milliseconds: float
-    """Of one forward pass with a batch of one: the best of three, on the threads that are set."""
+    """Of one forward pass with a batch of one, on one thread: the best of three."""
     memory_mib: float
-    """By how much the peak of the process grew; 0 when an earlier network needed more."""
+    """By how much the peak of a fresh process grew: weights and one forward pass."""
+    trial: Trial | None = None
+
+    def __str__(self) -> str:
+        """Return a line of the table below ``HEAD``."""
+        cost = (
+            f"{self.name:20} {self.kind:8} {self.parameters:12,} {self.macs / 1e9:8.3f} "
+            f"{self.milliseconds:9.1f} {self.memory_mib:7.0f}"
+        )
+        if self.trial is None:
+            return cost
+        trial = self.trial
+        return f"{cost}  {trial.task} {trial.figure} {trial.score} in {trial.seconds:.0f} s"
 
 
-def compare(*, frames: int, size_px: int) -> list[Row]:
-    """Measure every network on random input.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What ``--score`` trains on; 0 epochs for no training."""
+
+    samples: int
+    epochs: int
+
+
+def compare(*, frames: int, size_px: int, task: Task) -> Iterator[Row]:
+    """Measure every network on random input, each in a process of its own.
 
     Args:
         frames: Pictures of a clip.
-        size_px: Side of the pictures; Inception gets 299, at least 75 is needed.
+        size_px: Side of the pictures; at least 75 for Inception.
+        task: How long each is trained by the one recipe of ``trials``, in its small form.
     """
-    rows = []
     for name in sorted(table()):
-        network = build(name, outputs=_CLASSES).eval()
-        inputs = _inputs(str(network.kind), frames=frames, size_px=size_px)
-        before = _peak_mib()
-        rows.append(
-            Row(
-                name=name,
-                kind=str(network.kind),
-                parameters=count_parameters(network),
-                macs=count_macs(network, inputs),
-                milliseconds=1000 * min(_seconds(network, inputs) for _ in range(_RUNS)),
-                memory_mib=_peak_mib() - before,
-            )
-        )
-    return rows
+        with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+            yield pool.submit(measure_one, name, frames, size_px, task).result()
+
+
+def measure_one(name: str, frames: int, size_px: int, task: Task) -> Row:
+    """Measure one network in this process, which should be fresh."""
+    torch.set_num_threads(1)
+    _forget_peak()
+    before = _peak_mib()
+    network = build(name, outputs=_CLASSES).eval()
+    kind = str(network.kind)
+    inputs = _inputs(kind, frames=frames, size_px=size_px)
+    milliseconds = 1000 * min(_seconds(network, inputs) for _ in range(_RUNS))
+    memory_mib = _peak_mib() - before
+    trial = None
+    if task.epochs:
+        trial = run_trial(name, kind, samples=task.samples, epochs=task.epochs)
+    return Row(
+        name=name,
+        kind=kind,
+        parameters=count_parameters(network),
+        macs=count_macs(network, inputs),
+        milliseconds=milliseconds,
+        memory_mib=memory_mib,
+        trial=trial,
+    )
 
 
 def _inputs(kind: str, *, frames: int, size_px: int) -> Any:  # noqa: ANN401 - by kind
@@ -81,15 +120,11 @@ def _seconds(network: nn.Module, inputs: Any) -> float:  # noqa: ANN401 - by kin
 
 
 def _peak_mib() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the peak since ``_forget_peak``."""
+    text = Path("/proc/self/status").read_text("ascii")
+    return int(text.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def to_text(rows: list[Row]) -> str:
-    """Return a table for people."""
-    head = f"{'NETWORK':20} {'KIND':8} {'PARAMETERS':>12} {'GMAC':>8} {'MS':>9} {'MIB':>7}"
-    lines = [
-        f"{row.name:20} {row.kind:8} {row.parameters:12,} {row.macs / 1e9:8.3f} "
-        f"{row.milliseconds:9.1f} {row.memory_mib:7.0f}"
-        for row in rows
-    ]
-    return "\n".join([head, *lines])
+def _forget_peak() -> None:
+    """Let Linux count the peak from now on (proc_pid_clear_refs(5), value 5)."""
+    Path("/proc/self/clear_refs").write_text("5", "ascii")

@@ -19,3 +19,14 @@ class TrainingError(ReelcheckError):
     def __init__(self, message: str, *, hint: str = "") -> None:
         """Keep one line for the user, and what to do."""
         super().__init__(message, code="E_TRAINING", hint=hint)
+
+
+class StoppedError(ReelcheckError):
+    """Somebody stopped a training. The checkpoint of the last whole epoch stays."""
+
+    exit_code = 4
+
+    def __init__(self, message: str) -> None:
+        """Keep one line for the user; the hint is the same every time."""
+        hint = "--resume goes on from the last whole epoch"
+        super().__init__(message, code="E_CANCELLED", hint=hint)

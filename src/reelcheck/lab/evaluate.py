@@ -1,151 +1,96 @@
-"""How good a trained network is, on samples that it has not seen."""
+"""Measurement of a trained network: figures, slices, comparison, and the files that hold them."""
 
-import json
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-import torch.distributed
-from numpy.typing import NDArray
-from torch import nn
-from torch.utils.data import DataLoader
+from typing import Final
 
 from reelcheck.lab.data.sources import Samples
-from reelcheck.lab.measure.bootstrap import Interval, interval
-from reelcheck.lab.measure.classification import Classified, classified, confusion
-from reelcheck.lab.measure.detection import (
-    DetectionScores,
-    FoundBoxes,
-    TruthBoxes,
-    measure_detections,
-)
+from reelcheck.lab.engine.run import Trained
+from reelcheck.lab.evaluation.against import Comparison, compare
+from reelcheck.lab.evaluation.figures import Evaluation, evaluate
+from reelcheck.lab.evaluation.parts import samples_of
+from reelcheck.lab.evaluation.rows import predict
+from reelcheck.lab.evaluation.service import rows_of
+from reelcheck.lab.evaluation.slices import FEW_TO_SHOW, Slice, slices
+from reelcheck.lab.recipe import Recipe
 
-_WORST = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """One row per sample, in the order of the samples."""
-
-    probabilities: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    groups: tuple[str, ...]
+__all__ = ["Evaluation", "Measured", "evaluate", "measure", "predict", "to_text"]
+_NAME_WIDTH: Final = 27
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """Figures with intervals, and where the network was most wrong."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """Everything that was measured of one network on one part of the data."""
 
-    rows: Rows
-    classes: tuple[str, ...]
-    figures: dict[str, Interval]
-    worst: tuple[int, ...]
-    """Numbers of the samples with the least probability of their label, worst first."""
-
-    @property
-    def told(self) -> NDArray[np.int64]:
-        """Class that was told for every sample."""
-        return np.asarray(self.rows.probabilities.argmax(axis=1), dtype=np.int64)
+    plan: Recipe
+    samples: Samples
+    evaluation: Evaluation
+    slices: tuple[Slice, ...] = ()
+    comparison: Comparison | None = None
 
 
-def predict(network: nn.Module, samples: Samples, *, batch: int) -> Rows:
-    """Run a network over samples; under ``torchrun`` every process takes its share.
+def measure(
+    plan: Recipe,
+    trained: Trained,
+    *,
+    part: str = "test",
+    columns: Sequence[str] = (),
+    against: str = "",
+    worst: int = 20,
+) -> Measured:
+    """Measure a trained network.
 
-    Each sample counts once, however many processes there are: rows are gathered by number.
+    Args:
+        plan: The recipe of the training.
+        trained: What it left behind.
+        part: ``train``, ``validation``, ``test`` or ``all``.
+        columns: By which the figures are told apart too; by group unasked where there are few.
+        against: Another training, a bundle or a stored model; empty for none.
+        worst: How many of the worst mistakes are kept.
+
+    Raises:
+        SettingError: there is no such part, column or model, or the model cannot be compared.
+        DataError: no sample can be read.
     """
-    rank, world = 0, 1
-    if torch.distributed.is_initialized():
-        rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    loader: DataLoader[Any] = DataLoader(
-        samples,  # type: ignore[arg-type]  # a map-style data set by its methods
-        batch_size=batch,
-        sampler=range(rank, len(samples), world),
-    )
-    network.eval()
-    rows: dict[int, tuple[list[float], int]] = {}
-    with torch.inference_mode():
-        for inputs, targets, numbers in loader:
-            chances = network(inputs).softmax(dim=1).double().tolist()
-            told = zip(numbers.tolist(), chances, targets.tolist(), strict=True)
-            rows.update({number: (chance, target) for number, chance, target in told})
-    if world > 1:
-        parts: list[Any] = [None] * world
-        torch.distributed.all_gather_object(parts, rows)
-        rows = {number: row for part in parts for number, row in part.items()}
-    ordered = [rows[number] for number in range(len(samples))]
-    return Rows(
-        probabilities=np.array([chances for chances, _ in ordered]),
-        labels=np.array([target for _, target in ordered]),
-        groups=tuple(samples.groups),
+    samples = samples_of(plan, trained.data, part)
+    classes = trained.data.classes
+    rows = predict(trained.network, samples, batch=plan.training.batch)
+    evaluation = evaluate(rows, classes, part=part, worst=worst)
+    groups = len(set(rows.groups))
+    wanted = list(dict.fromkeys(columns))
+    if 1 < groups <= FEW_TO_SHOW and groups < len(rows) and "group" not in wanted:
+        wanted.append("group")
+    folder = plan.data.manifest.parent if plan.data.manifest else None
+    found: list[Slice] = []
+    for column in wanted:
+        found += slices(rows, samples, column, classes=classes, folder=folder)
+    comparison = None
+    if against:
+        others = rows_of(against, plan, classes=classes, part=part)
+        comparison = compare(evaluation, others, name=Path(against).name or against)
+    return Measured(
+        plan=plan,
+        samples=samples,
+        evaluation=evaluation,
+        slices=tuple(found),
+        comparison=comparison,
     )
 
 
-def detections(
-    network: nn.Module, samples: Samples, *, batch: int, classes: int
-) -> DetectionScores:
-    """Run a detector over samples; return the figures of COCO."""
-    loader: DataLoader[Any] = DataLoader(
-        samples,  # type: ignore[arg-type]  # a map-style data set by its methods
-        batch_size=batch,
-        collate_fn=getattr(samples, "collate", None),
-    )
-    network.eval()
-    truths: list[TruthBoxes] = []
-    found: list[FoundBoxes] = []
-    with torch.inference_mode():
-        for images, targets, _ in loader:
-            for told, target in zip(network(images), targets, strict=True):
-                boxes, labels = (target[name].double().numpy() for name in ("boxes", "labels"))
-                truths.append(TruthBoxes(boxes_px=boxes, labels=labels.astype(np.int64)))
-                found.append(
-                    FoundBoxes(
-                        boxes_px=told["boxes"].double().numpy(),
-                        scores=told["scores"].double().numpy(),
-                        labels=told["labels"].numpy(),
-                    )
-                )
-    return measure_detections(truths, found, classes=classes)
-
-
-def evaluate(rows: Rows, classes: tuple[str, ...]) -> Evaluation:
-    """Return figures with 95 % intervals over groups, and the worst mistakes."""
-
-    def figure(name: str, chosen: NDArray[np.intp]) -> float:
-        return float(getattr(classified(rows.probabilities[chosen], rows.labels[chosen]), name))
-
-    names = list(Classified.__dataclass_fields__)
-    figures = {name: interval(partial(figure, name), rows.groups) for name in names}
-    own = rows.probabilities[np.arange(len(rows.labels)), rows.labels]
-    worst = np.argsort(own, kind="stable")[:_WORST]
-    return Evaluation(
-        rows=rows, classes=classes, figures=figures, worst=tuple(int(one) for one in worst)
-    )
-
-
-def write_evaluation(evaluation: Evaluation, path: Path) -> None:
-    """Write figures, confusion and worst mistakes as JSON."""
+def to_text(measured: Measured) -> str:
+    """Return the figures for a terminal."""
+    evaluation = measured.evaluation
     rows = evaluation.rows
-    table = confusion(evaluation.told, rows.labels, len(evaluation.classes))
-    data = {
-        "samples": len(rows.labels),
-        "groups": len(set(rows.groups)),
-        "figures": {name: asdict(value) for name, value in evaluation.figures.items()},
-        "classes": list(evaluation.classes),
-        "confusion": table.tolist(),
-        "worst": [
-            {
-                "sample": number,
-                "group": rows.groups[number],
-                "label": evaluation.classes[rows.labels[number]],
-                "told": evaluation.classes[evaluation.told[number]],
-                "probability_of_label": round(
-                    float(rows.probabilities[number, rows.labels[number]]), 4
-                ),
-            }
-            for number in evaluation.worst
-        ],
-    }
-    path.write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+    lines = [f"{len(rows)} samples of {len(set(rows.groups))} groups, part {evaluation.part}"]
+    lines += [f"{name:{_NAME_WIDTH}} {value}" for name, value in evaluation.figures.items()]
+    for name, reason in evaluation.missing.items():
+        lines.append(f"{name:{_NAME_WIDTH}} left out: {reason}")
+    for one in measured.slices:
+        head = f"{one.column} {one.value} ({one.samples})"
+        told = ", ".join(f"{name} {value}" for name, value in list(one.figures.items())[:2])
+        lines.append(f"{head:{_NAME_WIDTH}} {told}")
+    lines += evaluation.notes
+    if measured.comparison is not None:
+        lines.append(measured.comparison.conclusion)
+    return "\n".join(lines)

@@ -44,12 +44,25 @@ class DataPart(_Part):
     manifest: Path | None = None
     """CSV, JSONL or COCO JSON; relative to the recipe."""
     clip_seconds: Annotated[float, Field(gt=0)] | None = None
-    """Length of the stretch that dense sampling takes; ``None`` for the whole clip."""
+    """Length of the stretch of a clip that a sample shows: its middle, in training with
+    ``temporal_jitter`` any; ``None`` for the whole clip."""
+    target: Literal["label", "score"] | None = None
+    """Which column of a manifest is learned; ``None``: scores if every row has one and none has a
+    label, else labels."""
+    score_range: tuple[float, float] | None = None
+    """Least and greatest score that a manifest may hold; rows beyond are refused."""
+    cache_mib: Annotated[int, Field(ge=0)] = 0
+    """How much disk decoded pictures may take, so that later epochs need not decode; 0 is off."""
+    cache_folder: Path | None = None
+    """Where they lie, relative to the recipe; ``.reelcheck-cache`` beside the manifest if not
+    given."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.task is None) == (self.manifest is None):
             raise ValueError("give either task or manifest")
+        if self.score_range is not None and self.score_range[0] >= self.score_range[1]:
+            raise ValueError("score_range must grow")
         return self
 
 
@@ -67,6 +80,10 @@ class InputPart(_Part):
     """Subtracted, RGB on the 0-255 scale. The default is that of ImageNet."""
     scale: tuple[float, float, float] = (58.395, 57.12, 57.375)
     """Divided by, after the mean."""
+    fragments_grid: _Positive = 7
+    """Fragments per side of a picture; quality networks only, which see ``size_px`` as a glance."""
+    fragments_px: _Positive = 32
+    """Side of a fragment, cut at the resolution of the video."""
 
 
 class AugmentationPart(_Part):
@@ -79,9 +96,10 @@ class AugmentationPart(_Part):
     colour: _Share = 0.0
     """Strength of random brightness, contrast and saturation."""
     recompress: _Share = 0.0
-    """Chance of a JPEG round trip at a random quality from 30 to 95."""
+    """Chance of passing through H.264 at a random CRF from 18 to 40."""
     temporal_jitter: bool = True
-    """Random places within segments instead of their middles."""
+    """Random places within segments instead of their middles, a random first picture of dense
+    sampling, and a random stretch of ``clip_seconds``."""
     mixup: Annotated[float, Field(ge=0)] = 0.0
     """Parameter of the beta distribution; 0 is off. Zhang et al., arXiv 1710.09412."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0
@@ -90,6 +108,12 @@ class AugmentationPart(_Part):
     """Chance of a mosaic of four pictures; detection only."""
     mosaic_off_epochs: Annotated[int, Field(ge=0)] = 2
     """Last epochs without mosaic, after YOLOX."""
+
+    @model_validator(mode="after")
+    def _some_crop(self) -> Self:
+        if not 0 < self.crop_scale[0] <= self.crop_scale[1]:
+            raise ValueError("crop_scale must be two shares above 0 that do not fall")
+        return self
 
 
 class NetworkPart(_Part):
@@ -161,8 +185,12 @@ def load_recipe(path: Path) -> Recipe:
         first = (unknown or error.errors())[0]
         key = ".".join(str(part) for part in first["loc"]) or "recipe"
         raise SettingError(f"recipe {path}: {key}: {first['msg']}") from error
-    manifest = recipe.data.manifest
-    if manifest is None or manifest.is_absolute():
-        return recipe
-    beside = recipe.data.model_copy(update={"manifest": path.parent / manifest})
-    return recipe.model_copy(update={"data": beside})
+    beside = {
+        name: path.parent / place
+        for name, place in (
+            ("manifest", recipe.data.manifest),
+            ("cache_folder", recipe.data.cache_folder),
+        )
+        if place is not None
+    }
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update=beside)})

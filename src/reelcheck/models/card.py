@@ -5,10 +5,18 @@ import re
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from reelcheck.errors import SettingError
 
@@ -25,6 +33,14 @@ def store_folder() -> Path:
     return Path(data_home) / "reelcheck" / "models"
 
 
+def _inside(name: str) -> str:
+    """Refuse a name that leads out of the bundle."""
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        raise ValueError("must stay inside the bundle")
+    return name
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,7 +50,10 @@ class Weights(_Strict):
 
     package: str = ""
     """Import name of the package that carries them; empty for the store."""
-    file: str
+    file: Annotated[str, AfterValidator(_inside)] = ""
+    """A file; for ``savedmodel`` a folder; empty for a remote model."""
+    structure: Annotated[str, AfterValidator(_inside)] = ""
+    """Only for ``caffe``: the prototxt; ``file`` is the caffemodel."""
 
 
 class InputSpec(_Strict):
@@ -66,11 +85,26 @@ class InputSpec(_Strict):
     """Whether the picture passes through a JPEG of quality 75 after the crop."""
 
 
+class ExtraInput(_Strict):
+    """An input beside the pictures. It is made by the caller, not by ``models.tensors``."""
+
+    name: str
+    shape: tuple[int, ...]
+    """Of one sample."""
+    summary: str
+
+
 class OutputSpec(_Strict):
     """What comes out."""
 
     name: str
     labels: tuple[str, ...]
+    kind: Literal["classes", "boxes", "quality"] = "classes"
+    """Logits of the labels; rows of raw boxes, not yet suppressed; or score, lower, upper."""
+
+
+Runtime = Literal["onnx", "savedmodel", "caffe", "serving"]
+"""ONNX Runtime; TensorFlow; Caffe through OpenCV; a remote TensorFlow Serving."""
 
 
 class Training(_Strict):
@@ -95,15 +129,51 @@ class Card(_Strict):
     licence: str
     source: str
     sha256: str = Field(default="", pattern="^([0-9a-f]{64})?$")
-    """Of the weights; empty when they are made on the user's machine and recorded there."""
-    weights: Weights
+    """Of the weights; empty when they are made on the user's machine and recorded there.
+
+    Where they are several files: of one line per file, sorted by name, as ``sha256sum`` writes it.
+    """
+    runtime: Runtime = "onnx"
+    url: str = ""
+    """Only for ``serving``: ``http://host:8501/v1/models/NAME``, perhaps ``/versions/V``."""
+    weights: Weights = Weights()
     input: InputSpec
+    extra_inputs: tuple[ExtraInput, ...] = ()
+    """Of a network that takes more than pictures."""
     output: OutputSpec
     training: Training
     figures: dict[str, str]
     thresholds: dict[str, float] = Field(default_factory=dict)
     """Probability from which a label of a trained model is an event."""
     limits: Notes = Notes()
+
+    @model_validator(mode="after")
+    def _fits_its_runtime(self) -> Self:
+        remote = self.runtime == "serving"
+        if remote != bool(self.url):
+            raise ValueError("a url belongs to the runtime 'serving', and only there")
+        if remote and not _is_model_url(self.url):
+            raise ValueError("the url must look like http://host:8501/v1/models/NAME")
+        if remote == bool(self.weights.file):
+            raise ValueError("weights.file belongs to every runtime but 'serving'")
+        if remote and self.sha256:
+            raise ValueError("the weights of a remote model cannot be checked: leave sha256 out")
+        if (self.runtime == "caffe") != bool(self.weights.structure):
+            raise ValueError("weights.structure belongs to the runtime 'caffe', and only there")
+        return self
+
+
+_MODEL_PATH = re.compile(r"/v1/models/[^/?#]+(/versions/[0-9]+)?")
+
+
+def _is_model_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = parts.username is None and not parts.query and not parts.fragment
+    return known and plain and bool(_MODEL_PATH.fullmatch(parts.path))
 
 
 def parse_card(text: str, *, where: str) -> Card:
@@ -120,7 +190,7 @@ def parse_card(text: str, *, where: str) -> Card:
     except ValidationError as error:
         unknown = [one for one in error.errors() if one["type"] == "extra_forbidden"]
         first = (unknown or error.errors())[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"]) or "card"
         raise SettingError(f"model card {where}: {key}: {first['msg']}") from error
 
 

@@ -1,49 +1,55 @@
-"""Running a model by its card. ONNX Runtime, one thread: parallelism is over analyzers."""
+"""Running a model by its card, on the runtime that the card names."""
 
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from reelcheck.models.card import Card
-from reelcheck.models.store import read_weights
 
 
 class Runner(Protocol):
     """A loaded model."""
 
-    def run(self, tensor: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the output named in the card for one input tensor."""
+    sha256: str
+    """Of its weights; empty when they are on another machine."""
+
+    def run(
+        self, tensor: NDArray[Any], extra: Mapping[str, NDArray[Any]] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the output named in the card.
+
+        Args:
+            tensor: The input named in the card, batch dimension first.
+            extra: The ``extra_inputs`` of the card by name, where it has some.
+        """
         ...
 
 
-class OnnxSession:
-    """A model in ONNX Runtime on the CPU."""
-
-    def __init__(self, card: Card) -> None:
-        weights, self.sha256 = read_weights(card)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.use_deterministic_compute = True
-        # Without the arena a large activation is given back after every run: flat memory.
-        options.enable_cpu_mem_arena = False
-        self._card = card
-        self._session = onnxruntime.InferenceSession(
-            weights, options, providers=["CPUExecutionProvider"]
-        )
-
-    def run(self, tensor: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the output named in the card for one input tensor."""
-        outputs = self._session.run([self._card.output.name], {self._card.input.name: tensor})
-        return cast("NDArray[np.float32]", outputs[0])
+_RUNTIMES: Final = {
+    "onnx": "reelcheck.models.runtimes.onnx:OnnxSession",
+    "savedmodel": "reelcheck.models.runtimes.savedmodel:SavedModelSession",
+    "caffe": "reelcheck.models.runtimes.caffe:CaffeSession",
+    "serving": "reelcheck.models.runtimes.serving:ServingSession",
+}
 
 
-def open_session(card: Card) -> OnnxSession:
+def open_session(card: Card, *, folder: Path | None = None) -> Runner:
     """Load the model of a card.
 
+    Args:
+        card: What to load, and on which runtime.
+        folder: Where its bundle lies, when it is not in the store.
+
     Raises:
-        ModelError: the weights are missing, or are not those of the card.
+        ModelError: the weights are missing, or are not those of the card, or the server of a
+            remote model does not serve it.
+        MissingExtraError: the runtime is not installed.
     """
-    return OnnxSession(card)
+    module, _, name = _RUNTIMES[card.runtime].partition(":")
+    kind = getattr(import_module(module), name)
+    where = {} if card.runtime == "serving" else {"folder": folder}
+    return cast("Runner", kind(card, **where))

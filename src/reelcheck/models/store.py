@@ -1,7 +1,9 @@
 """Where weights lie on this machine. Nothing is ever fetched here."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,18 +19,38 @@ from reelcheck.models.card import (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The weights of a model, read into memory."""
+
+    path: Path
+    """Of ``weights.file``: a file, or a folder."""
+    content: dict[str, bytes]
+    """By name; inside a folder relative to it."""
+    sha256: str
+
+
 def locate(card: Card) -> Path | None:
     """Return the path of a model's weights, or ``None`` when they are not on this machine."""
     if not card.weights.package:
-        path = store_folder() / card.name / card.weights.file
-        return path if path.is_file() else None
+        return _whole(card, store_folder() / card.name)
     # The package is found but not imported: we want its file, not its code.
     spec = find_spec(card.weights.package)
     for folder in (spec.submodule_search_locations if spec else None) or ():
-        path = Path(folder) / card.weights.file
-        if path.is_file():
+        path = _whole(card, Path(folder))
+        if path:
             return path
     return None
+
+
+def _whole(card: Card, folder: Path) -> Path | None:
+    """Return the path of the weights in a folder if all their parts are there."""
+    if not card.weights.file:
+        return None
+    path = folder / card.weights.file
+    here = path.is_dir() if card.runtime == "savedmodel" else path.is_file()
+    structure = card.weights.structure
+    return path if here and (not structure or (folder / structure).is_file()) else None
 
 
 def own_names() -> Iterator[str]:
@@ -55,22 +77,108 @@ def add_bundle(folder: Path) -> Card:
             f"a model of one's own cannot be called {card.name!r}",
             hint="lower-case letters, digits and _; no name of the catalogue",
         )
-    source = folder / Path(card.weights.file).name
-    if not source.is_file():
-        raise ModelError(f"{source} is missing", code="E_MODEL_MISSING")
-    data = source.read_bytes()
-    _check(card, hashlib.sha256(data).hexdigest(), hint="export the bundle again")
-    target = store_folder() / card.name
+    content = {CARD_FILE: path.read_bytes(), **_bundled(card, folder)}
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        (target / source.name).write_bytes(data)
-        (target / CARD_FILE).write_bytes(path.read_bytes())
+        _replace(store_folder() / card.name, content)
     except OSError as error:
-        raise OutputError(f"cannot write to {target}: {error.strerror}") from error
+        place = store_folder() / card.name
+        raise OutputError(f"cannot write to {place}: {error.strerror}") from error
     return card
 
 
-def _check(card: Card, digest: str, *, hint: str) -> None:
+def _bundled(card: Card, folder: Path) -> dict[str, bytes]:
+    """Return the checked weights of a bundle, by their names in it."""
+    if card.runtime == "serving":
+        return {}
+    content = read_parts(card, folder=folder).content
+    inside = card.weights.file if card.runtime == "savedmodel" else "."
+    return {Path(inside, name).as_posix(): data for name, data in content.items()}
+
+
+def _replace(target: Path, content: dict[str, bytes]) -> None:
+    """Write a folder beside its place, then put it there: nothing of an older one stays."""
+    fresh, old = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for name, data in content.items():
+        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+        (fresh / name).write_bytes(data)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def digest_of(card: Card, content: dict[str, bytes]) -> str:
+    """Return the SHA-256 that a card states for its weights, by name.
+
+    One file has its own. A folder or a pair of files has that of the lines that ``sha256sum``
+    prints for them, ``<sha256>  <name>``, sorted by name.
+    """
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
+    if card.runtime == "onnx":
+        return digests[card.weights.file]
+    lines = "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return the files below a folder by their relative names.
+
+    Raises:
+        ModelError: one of them is a link, which could lead anywhere.
+    """
+    content = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise ModelError(f"{path} is a link", code="E_MODEL_INTEGRITY", hint="copy the file")
+        if path.is_file():
+            content[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return content
+
+
+def read_parts(card: Card, *, folder: Path | None = None) -> Parts:
+    """Return the weights of a model, checked against the card.
+
+    Args:
+        card: Of a model that runs on this machine.
+        folder: A bundle that is not in the store.
+
+    Raises:
+        ModelError: the weights are missing, or are not those of the card.
+    """
+    path = locate(card) if folder is None else _whole(card, folder)
+    if path is None:
+        names = [name for name in (card.weights.structure, card.weights.file) if name]
+        place = folder or store_folder() / card.name
+        raise ModelError(
+            f"the weights of model {card.name!r} are not on this machine: {' or '.join(names)} "
+            f"is missing",
+            code="E_MODEL_MISSING",
+            hint=f"they belong in {place}",
+        )
+    content = read_folder(path) if path.is_dir() else _pair(card, path)
+    digest = digest_of(card, content)
+    hint = "reinstall the package that carries them" if card.weights.package else ""
+    check(card, digest, hint=hint or "export the bundle again, then: reelcheck models add")
+    return Parts(path=path, content=content, sha256=digest)
+
+
+def _pair(card: Card, path: Path) -> dict[str, bytes]:
+    """Return a file and, for Caffe, the structure that lies in the same bundle."""
+    content = {card.weights.file: path.read_bytes()}
+    if card.weights.structure:
+        bundle = path.parents[len(Path(card.weights.file).parts) - 1]
+        content[card.weights.structure] = (bundle / card.weights.structure).read_bytes()
+    return content
+
+
+def check(card: Card, digest: str, *, hint: str) -> None:
+    """Refuse weights that are not those of the card.
+
+    Raises:
+        ModelError: they are not.
+    """
     if card.sha256 and digest != card.sha256:
         raise ModelError(
             f"the weights of model {card.name!r} were changed: sha256 {digest[:12]}..., "
@@ -81,7 +189,7 @@ def _check(card: Card, digest: str, *, hint: str) -> None:
 
 
 def read_weights(card: Card) -> tuple[bytes, str]:
-    """Return the weights of a model and their SHA-256.
+    """Return the weights of a model that is one file, and their SHA-256.
 
     They are read once and loaded from memory, so that what was checked is what runs, and so that
     ONNX Runtime cannot follow external data to other files.
@@ -89,14 +197,5 @@ def read_weights(card: Card) -> tuple[bytes, str]:
     Raises:
         ModelError: the weights are missing, or are not those of the card.
     """
-    path = locate(card)
-    if path is None:
-        raise ModelError(
-            f"the weights of model {card.name!r} are not on this machine",
-            code="E_MODEL_MISSING",
-            hint=f"they belong in {store_folder() / card.name}",
-        )
-    data = path.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    _check(card, digest, hint="reinstall the package that carries them")
-    return data, digest
+    parts = read_parts(card)
+    return parts.content[card.weights.file], parts.sha256

@@ -29,5 +29,7 @@ def train_network(
     checked = trained.data.checked
     for name, problem in (checked.unreadable if checked else {}).items():
         typer.echo(f"left out {name}: {problem}", err=True)
+    for name, problem in trained.failed.items():
+        typer.echo(f"broke while it was read, shown as black: {name}: {problem}", err=True)
     typer.echo(f"trained {plan.network.name} in {trained.seconds:.0f} s, wrote {out}", err=True)
     typer.echo(told(plan, trained))

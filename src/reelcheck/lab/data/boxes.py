@@ -1,8 +1,9 @@
 """Pictures with labelled boxes: records, COCO files and the YOLO text layout.
 
 COCO detection format: https://cocodataset.org/#format-data (object detection; segmentation is
-read over). YOLO layout: one text file per picture, one line ``class cx cy width height`` per
-object, all but the class as ratios of the picture, as Darknet introduced it.
+read over; ``group`` and ``split`` of an image are ours, and may be missing). YOLO layout: one text
+file per picture, one line ``class cx cy width height`` per object, all but the class as ratios of
+the picture, as Darknet introduced it.
 
 Coordinates are continuous: 0 is the left edge of the first pixel, the width of the picture the
 right edge of the last one. Nothing is repaired silently: a row that cannot be right is an error
@@ -14,7 +15,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
@@ -49,6 +50,10 @@ class Picture:
     width_px: int
     height_px: int
     boxes: tuple[Box, ...]
+    group: str = ""
+    """What it shares with others, such as the video it is taken from; its file when empty."""
+    split: str = ""
+    """``train``, ``validation`` or ``test``; chosen by group when empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,8 @@ class _CocoImage(_Lenient):
     file_name: str
     width: PositiveInt
     height: PositiveInt
+    group: str = ""
+    split: Literal["", "train", "validation", "test"] = ""
 
 
 class _CocoAnnotation(_Lenient):
@@ -146,6 +153,8 @@ def read_coco(path: Path, *, pictures: Path | None = None) -> BoxTable:
                 width_px=image.width,
                 height_px=image.height,
                 boxes=tuple(boxes[image.id]),
+                group=image.group,
+                split=image.split,
             )
             for image in content.images
         ),
@@ -176,6 +185,8 @@ def write_coco(table: BoxTable, path: Path) -> None:
                 "file_name": _name_from(path.parent, picture.path),
                 "width": picture.width_px,
                 "height": picture.height_px,
+                **({"group": picture.group} if picture.group else {}),
+                **({"split": picture.split} if picture.split else {}),
             }
             for picture in table.pictures
         ],
@@ -189,10 +200,23 @@ def write_coco(table: BoxTable, path: Path) -> None:
         raise OutputError(message, code="E_STORAGE_READONLY") from error
 
 
-def read_yolo(pictures: Path, labels: Path, *, classes: Sequence[str]) -> BoxTable:
+def read_yolo(
+    pictures: Path,
+    labels: Path,
+    *,
+    classes: Sequence[str],
+    left_out: list[str] | None = None,
+) -> BoxTable:
     """Read the YOLO text layout: ``labels/x.txt`` belongs to ``pictures/x.jpg``.
 
     A picture without a text file has no objects. Pictures are numbered from 1 by name.
+
+    Args:
+        pictures: Folder of the pictures.
+        labels: Folder of the text files.
+        classes: Names of the labels.
+        left_out: Takes a line about each text without picture and each picture that cannot be
+            read; without it, they are refused.
 
     Raises:
         DataError: a folder is missing, a text file has no picture, or a line cannot be right.
@@ -202,17 +226,27 @@ def read_yolo(pictures: Path, labels: Path, *, classes: Sequence[str]) -> BoxTab
             message = f"there is no folder {folder}"
             raise DataError(message)
     paths = sorted(p for p in pictures.iterdir() if p.suffix.lower() in _PICTURE_ENDINGS)
-    stems = {path.stem for path in paths}
+    stems = {path.stem for path in paths} | {"classes"}
     for text in sorted(labels.glob("*.txt")):
-        if text.stem not in stems and text.stem != "classes":
+        if text.stem not in stems:
             message = f"{text} has no picture of the same name in {pictures}"
-            raise DataError(message)
+            _refuse_or_list(DataError(message), left_out)
     table = []
     for id_, path in enumerate(paths, start=1):
-        width, height = _picture_size(path)
+        try:
+            width, height = _picture_size(path)
+        except DataError as error:
+            _refuse_or_list(error, left_out)
+            continue
         boxes = _yolo_boxes(labels / f"{path.stem}.txt", size_px=(width, height), classes=classes)
         table.append(Picture(id=id_, path=path, width_px=width, height_px=height, boxes=boxes))
     return BoxTable(classes=tuple(classes), pictures=tuple(table))
+
+
+def _refuse_or_list(error: DataError, left_out: list[str] | None) -> None:
+    if left_out is None:
+        raise error
+    left_out.append(str(error))
 
 
 def _read_coco_file(path: Path) -> _CocoFile:

@@ -1,11 +1,9 @@
-"""Samples of a manifest: labelled clips of videos."""
+"""Samples of a manifest: labelled or scored clips of videos."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import math
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -13,147 +11,177 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from reelcheck.errors import ReelcheckError
-from reelcheck.lab.data.manifest import Row, class_names, read_manifest
-from reelcheck.lab.data.prepare import Prepare
-from reelcheck.lab.data.reading import problem_of, read_pictures
-from reelcheck.lab.data.splits import (
-    difference_hash,
-    refuse_missing_classes,
-    refuse_near_duplicates,
-    refuse_shared_groups,
-    with_splits,
-)
-from reelcheck.lab.errors import DataError
+from reelcheck.lab.data.cache import PictureCache, identity
+from reelcheck.lab.data.prepare import Prepare, PrepareQuality
+from reelcheck.lab.data.reading import Pictures, read_pictures
+from reelcheck.lab.data.survey import Survey, Target, refuse_leaks, survey
 from reelcheck.lab.recipe import Recipe
 from reelcheck.models.card import InputSpec
 from reelcheck.models.tensors import places
 
-_HASHED: Final = 3
-"""Pictures of a clip that are compared across the split."""
 _WHOLE_CLIP_FPS: Final = Fraction(8)
 """Pictures a second that are read of a clip without a stated length."""
+_QUALITY_CHOICE: Final = 4
+"""Pictures that are read for each that a quality network sees: they are large."""
+_MIB: Final = 1 << 20
+
+Sample = tuple[Any, Any, int]
+"""A clip [T, 3, h, w] and its class, or fragments with glance and a score; and its number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """A manifest that may be trained on."""
-
-    folder: Path
-    rows: tuple[Row, ...]
-    classes: tuple[str, ...]
-    unreadable: dict[str, str] = field(default_factory=dict)
-    """File -> why; these rows are left out."""
-
-
-def check_manifest(path: Path, *, seed: int) -> Checked:
+def check_manifest(
+    path: Path,
+    *,
+    seed: int,
+    target: Target | None = None,
+    score_range: tuple[float, float] | None = None,
+    cache: PictureCache | None = None,
+) -> Survey:
     """Read a manifest, leave unreadable clips out, refuse what would falsify the figures.
 
     Raises:
         DataError: the manifest is wrong, a group or a picture stands on both sides of the split,
             a class cannot be trained, or nothing is left of a part.
     """
-    rows = with_splits(read_manifest(path), seed=seed)
-    refuse_shared_groups(rows)
-    unreadable: dict[str, str] = {}
-    for name in dict.fromkeys(row.file for row in rows):
-        problem = problem_of(path.parent / name)
-        if problem:
-            unreadable[name] = problem
-    good = [row for row in rows if row.file not in unreadable]
-    refuse_missing_classes(good)
-    for part in ("train", "validation", "test"):
-        if not any(row.split == part for row in good):
-            raise DataError(f"{path}: no readable clip is left for the part {part!r}")
-    hashes = {
-        number: _hashes(path.parent, row)
-        for number, row in enumerate(good)
-        if row.split in {"train", "test"}
-    }
-    refuse_near_duplicates(good, hashes)
-    return Checked(
-        folder=path.parent, rows=tuple(good), classes=class_names(good), unreadable=unreadable
-    )
+    found = survey(path, seed=seed, target=target, score_range=score_range, cache=cache)
+    refuse_leaks(found)
+    return found
 
 
-def _hashes(folder: Path, row: Row) -> list[int]:
-    pictures = _stretch(folder, row, _WHOLE_CLIP_FPS, None)
-    chosen = np.linspace(0, len(pictures) - 1, _HASHED).round().astype(int)
-    return [difference_hash(pictures[one]) for one in chosen]
+def cache_of(recipe: Recipe) -> PictureCache:
+    """Return the cache that a recipe asks for, beside its manifest unless it names a folder."""
+    part = recipe.data
+    beside = part.manifest.parent if part.manifest else Path()
+    folder = part.cache_folder or beside / ".reelcheck-cache"
+    return PictureCache(folder, limit_bytes=part.cache_mib * _MIB)
 
 
-def _stretch(
-    folder: Path, row: Row, rate_fps: Fraction, length_seconds: float | None
-) -> NDArray[np.uint8]:
-    start = row.start_seconds or 0.0
-    end = row.end_seconds
-    if length_seconds is not None:
-        end = start + length_seconds if end is None else min(end, start + length_seconds)
-    return read_pictures(folder / row.file, rate_fps=rate_fps, start_seconds=start, end_seconds=end)
+class ManifestClips(Dataset[Sample]):
+    """One part of a surveyed manifest.
 
+    A clip that breaks while it is read is shown as black, and listed in ``failed``, whichever
+    worker process of a loader read it: they share the memory that tells so.
+    """
 
-class ManifestClips(Dataset[tuple[torch.Tensor, int, int]]):
-    """One part of a checked manifest."""
-
-    def __init__(self, checked: Checked, recipe: Recipe, *, part: str) -> None:
+    def __init__(self, found: Survey, recipe: Recipe, *, part: str) -> None:
         """``part`` is ``train``, ``validation`` or ``test``."""
         self.epoch = 0
-        self.failed: dict[str, str] = {}
-        self.rows = [row for row in checked.rows if row.split == part]
-        self.labels = [checked.classes.index(row.label) for row in self.rows]
+        mine = [number for number, row in enumerate(found.rows) if row.split == part]
+        self.rows = [found.rows[number] for number in mine]
+        self._lengths = [found.lengths_seconds[number] for number in mine]
         self.groups = [row.source for row in self.rows]
-        self._folder = checked.folder
+        self.labels: list[int] | list[float]
+        if found.target == "score":
+            self.labels = [row.score or 0.0 for row in self.rows]
+        else:
+            self.labels = [found.classes.index(row.label) for row in self.rows]
+        widths = [row.half_width for row in self.rows if row.half_width is not None]
+        if widths and len(widths) == len(self.rows):
+            self.half_widths = widths
+        self._scores = found.target == "score"
+        self._folder = found.folder
         self._recipe = recipe
-        self._training = part == "train"
-        self._prepare = Prepare(recipe.input, recipe.augmentation if self._training else None)
+        varied = recipe.augmentation if part == "train" else None
+        self._jitter = varied is not None and varied.temporal_jitter
+        self._prepare = (PrepareQuality if self._scores else Prepare)(recipe.input, varied)
+        self._cache = cache_of(recipe)
+        self._broken = torch.full((len(self.rows),), math.nan, dtype=torch.float64)
+        self._broken.share_memory_()  # type: ignore[no-untyped-call]  # seen from loader processes
 
     def __len__(self) -> int:
         """Return how many clips there are."""
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int, int]:
-        """Return clip, class and number; a clip that breaks midway is black, and is listed."""
+    def __getitem__(self, index: int) -> Sample:
+        """Return clip, class (or score, float32) and number."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(hash((self._recipe.seed, self.epoch, index)) % 2**63)
+            start = self._start(index)
             try:
-                pictures = self._pictures(self.rows[index])
-            except (ReelcheckError, OSError) as error:
-                self.failed[self.rows[index].file] = str(error)
-                width, height = self._recipe.input.size_px
-                pictures = np.zeros((self._recipe.input.frames, height, width, 3), np.uint8)
-            return self._prepare(pictures), self.labels[index], index
+                pictures = self._stretch(index, start)
+            except (ReelcheckError, OSError):
+                self._broken[index] = start
+                pictures = self._black()
+            chosen = _places(
+                len(pictures), self._prepare.spec, jitter="on" if self._jitter else "off"
+            )
+            inputs = self._prepare(pictures[chosen])
+        target = self.labels[index]
+        return inputs, torch.tensor(target, dtype=torch.float32) if self._scores else target, index
 
-    def _pictures(self, row: Row) -> NDArray[np.uint8]:
-        part, length = self._recipe.input, self._recipe.data.clip_seconds
-        rate = _WHOLE_CLIP_FPS
+    @property
+    def failed(self) -> dict[str, str]:
+        """Files that broke while they were read, and why; each is tried once more to tell."""
+        found: dict[str, str] = {}
+        for index in torch.nonzero(~self._broken.isnan()).ravel().tolist():
+            try:
+                self._stretch(index, float(self._broken[index]))
+            except (ReelcheckError, OSError) as error:
+                found[self.rows[index].file] = str(error)
+            else:
+                found[self.rows[index].file] = "it could not be read at first, now it can"
+        return found
+
+    def _start(self, index: int) -> float:
+        """Return where the stretch begins: with jitter anywhere in the clip, else in its middle.
+
+        Places are half a stretch apart, so that a cache meets them again.
+        """
+        first = self.rows[index].start_seconds or 0.0
+        length = self._recipe.data.clip_seconds
+        if length is None or self._lengths[index] <= length:
+            return first
+        step = length / 2
+        last = math.floor((self._lengths[index] - length) / step)
+        chosen = int(torch.randint(last + 1, ())) if self._jitter else last // 2
+        return first + step * chosen
+
+    def _stretch(self, index: int, start: float) -> Pictures:
+        """Return all pictures of a stretch, of the size in which they are prepared."""
+        row, length = self.rows[index], self._recipe.data.clip_seconds
+        end = row.end_seconds
         if length is not None:
-            rate = Fraction(part.frames) / Fraction(length).limit_denominator()
-        pictures = _stretch(self._folder, row, rate, length)
-        jitter = self._training and self._recipe.augmentation.temporal_jitter
-        return pictures[
-            _places(len(pictures), self._prepare.spec, jitter="on" if jitter else "off")
-        ]
+            end = start + length if end is None else min(end, start + length)
+        path, rate = self._folder / row.file, self._rate(index)
+        fitted = self._prepare.fitting
+        key = f"clip {identity(path)} {start} {end} {rate} {fitted}"
+        kept: NDArray[np.uint8] | None = self._cache.get(key)  # type: ignore[assignment]
+        if kept is None:
+            kept = read_pictures(
+                path,
+                rate_fps=rate,
+                start_seconds=start,
+                end_seconds=end,
+                change=self._prepare.fit,
+            )
+            self._cache.put(key, kept)
+        return kept
+
+    def _rate(self, index: int) -> Fraction:
+        frames, length = self._recipe.input.frames, self._recipe.data.clip_seconds
+        if length is not None:
+            return Fraction(frames) / Fraction(length).limit_denominator()
+        if not self._scores:
+            return _WHOLE_CLIP_FPS
+        wanted = Fraction(_QUALITY_CHOICE * frames) / Fraction(self._lengths[index])
+        return min(_WHOLE_CLIP_FPS, wanted)
+
+    def _black(self) -> Pictures:
+        width, height = self._recipe.input.size_px
+        return self._prepare.fit(
+            np.zeros((self._recipe.input.frames, height, width, 3), dtype=np.uint8)
+        )
 
 
 def _places(count: int, spec: InputSpec, *, jitter: str) -> NDArray[np.intp]:
-    """Return which pictures are shown; with jitter, a random one of each segment (TSN)."""
-    if jitter == "off" or spec.sampling != "segments" or count <= spec.frames:
+    """Return which pictures are shown; jitter draws one of each segment, or where neighbours begin.
+
+    One random picture of each segment: TSN, Wang et al., arXiv 1608.00859.
+    """
+    if jitter == "off" or spec.sampling == "middle" or count <= spec.frames:
         return places(count, spec)
+    if spec.sampling == "dense":
+        return int(torch.randint(count - spec.frames + 1, ())) + np.arange(spec.frames)
     edges = np.arange(spec.frames + 1) * count / spec.frames
     offsets = torch.rand(spec.frames).numpy()
     return np.asarray(edges[:-1] + offsets * np.diff(edges), dtype=np.intp)
-
-
-def write_data_report(checked: Checked, path: Path) -> None:
-    """Write how many clips of which class each part has, and which files cannot be read."""
-    parts = ("train", "validation", "test")
-    counts = {
-        label: {part: _count(checked.rows, label, part) for part in parts}
-        for label in checked.classes
-    }
-    groups = {part: len({r.source for r in checked.rows if r.split == part}) for part in parts}
-    data = {"classes": counts, "groups": groups, "unreadable": checked.unreadable}
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", "utf-8")
-
-
-def _count(rows: Sequence[Row], label: str, part: str) -> int:
-    return sum(row.label == label and row.split == part for row in rows)

@@ -4,17 +4,22 @@
     a/one.mp4,0,4.5,fight,tape-1,train
 
 ``file`` is relative to the manifest. ``start_seconds`` and ``end_seconds`` may be empty: the whole
-video. ``group`` names the source; clips of one group never stand on both sides of a split.
-``split`` is ``train``, ``validation`` or ``test``; where it is empty, it is chosen by group.
+video. ``score`` takes the place of ``label`` for quality networks; ``half_width`` may say half of
+the 95 % interval of that score. ``group`` names the source; clips of one group never stand on both
+sides of a split. ``split`` is ``train``, ``validation`` or ``test``; where it is empty, it is
+chosen by group.
 """
 
 import csv
+import io
 import json
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from reelcheck.errors import OutputError
 from reelcheck.lab.errors import DataError
 
 SPLITS: Final = ("train", "validation", "test")
@@ -32,18 +37,30 @@ class Row:
     end_seconds: float | None = None
     label: str = ""
     score: float | None = None
+    half_width: float | None = None
+    """Half of the 95 % interval of the score, where it is known."""
     group: str = ""
     """The file itself when empty."""
     split: str = ""
+    line: int = field(default=0, compare=False)
+    """Where the row stands in its manifest, from 1; 0 when it comes from nowhere."""
 
     @property
     def source(self) -> str:
         """What the clip shares with others of its group."""
         return self.group or self.file
 
+    @property
+    def clip(self) -> str:
+        """The file, and which stretch of it."""
+        if self.start_seconds is None and self.end_seconds is None:
+            return self.file
+        end = "its end" if self.end_seconds is None else f"{self.end_seconds:g} s"
+        return f"{self.file} from {self.start_seconds or 0:g} s to {end}"
 
-_NAMES: Final = tuple(field.name for field in fields(Row))
-_NUMBERS: Final = ("start_seconds", "end_seconds", "score")
+
+_NAMES: Final = tuple(field.name for field in fields(Row) if field.compare)
+_NUMBERS: Final = ("start_seconds", "end_seconds", "score", "half_width")
 
 
 def read_manifest(path: Path) -> list[Row]:
@@ -56,25 +73,34 @@ def read_manifest(path: Path) -> list[Row]:
     """
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text in UTF-8") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
     raw = _json_rows(text, path) if path.suffix == ".jsonl" else _csv_rows(text, path)
-    rows = [_row(values, f"{path}, row {number}") for number, values in raw]
+    rows = [_row(values, number, path) for number, values in raw]
     if not rows:
         raise DataError(f"{path}: there is no row")
-    for (number, _), row in zip(raw, rows, strict=True):
+    for row in rows:
         if not (path.parent / row.file).is_file():
-            raise DataError(f"{path}, row {number}: there is no file {row.file!r}")
+            raise DataError(f"{path}, row {row.line}: there is no file {row.file!r}")
     return rows
 
 
 def _csv_rows(text: str, path: Path) -> list[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(text.splitlines())
-    unknown = sorted(set(reader.fieldnames or ()) - set(_NAMES))
-    if unknown or "file" not in (reader.fieldnames or ()):
-        complaint = f"unknown column {unknown[0]!r}" if unknown else "there is no column 'file'"
-        raise DataError(f"{path}: {complaint}", hint=f"known columns: {', '.join(_NAMES)}")
-    return [(reader.line_num, dict(values)) for values in reader]
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        unknown = sorted(set(reader.fieldnames or ()) - set(_NAMES))
+        if unknown or "file" not in (reader.fieldnames or ()):
+            complaint = f"unknown column {unknown[0]!r}" if unknown else "there is no column 'file'"
+            raise DataError(f"{path}: {complaint}", hint=f"known columns: {', '.join(_NAMES)}")
+        rows = [(reader.line_num, dict(values)) for values in reader]
+    except csv.Error as error:
+        raise DataError(f"{path}, row {reader.line_num}: {error}") from error
+    for number, values in rows:
+        if None in values:  # where csv puts what has no column
+            raise DataError(f"{path}, row {number}: there are more values than columns")
+    return rows
 
 
 def _json_rows(text: str, path: Path) -> list[tuple[int, dict[str, Any]]]:
@@ -86,60 +112,73 @@ def _json_rows(text: str, path: Path) -> list[tuple[int, dict[str, Any]]]:
             values = json.loads(line)
         except json.JSONDecodeError as error:
             raise DataError(f"{path}, row {number}: {error.msg}") from error
-        unknown = sorted(set(values) - set(_NAMES)) if isinstance(values, dict) else ["no object"]
+        if not isinstance(values, dict):
+            raise DataError(f"{path}, row {number}: that is no object")
+        unknown = sorted(set(values) - set(_NAMES))
         if unknown:
             raise DataError(f"{path}, row {number}: unknown key {unknown[0]!r}")
         rows.append((number, values))
     return rows
 
 
-def _row(values: dict[str, Any], where: str) -> Row:
-    clean = {name: value for name, value in values.items() if value not in {None, ""}}
-    for name in _NUMBERS:
-        if name in clean:
-            try:
-                clean[name] = float(clean[name])
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{where}: {name} is no number: {clean[name]!r}") from error
+def _row(values: dict[str, Any], number: int, path: Path) -> Row:
+    where = f"{path}, row {number}"
+    clean = {
+        name: _number(value, name, where) if name in _NUMBERS else _word(value, name, where)
+        for name, value in values.items()
+        if value is not None and value != ""
+    }
     if not clean.get("file"):
         raise DataError(f"{where}: the file is not named")
-    row = Row(**clean)
+    row = Row(**clean, line=number)  # type: ignore[arg-type]  # by the names of its fields
     if row.split not in {*SPLITS, ""}:
         raise DataError(f"{where}: unknown split {row.split!r}", hint=f"one of {', '.join(SPLITS)}")
     if not row.label and row.score is None:
         raise DataError(f"{where}: there is neither a label nor a score")
-    if row.end_seconds is not None and row.end_seconds <= (row.start_seconds or 0.0):
-        raise DataError(f"{where}: the clip ends at {row.end_seconds:g} s, before it begins")
+    start, end = row.start_seconds or 0.0, row.end_seconds
+    if start < 0:
+        raise DataError(f"{where}: the clip begins at {start:g} s, before its video")
+    if end is not None and end <= start:
+        raise DataError(f"{where}: the clip ends at {end:g} s, before it begins")
+    if row.half_width is not None and row.half_width < 0:
+        raise DataError(f"{where}: half_width is below 0: {row.half_width:g}")
     return row
 
 
+def _number(value: Any, name: str, where: str) -> float:  # noqa: ANN401 - of JSON
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: {name} is no number: {value!r}") from error
+    if not math.isfinite(number) or isinstance(value, bool):
+        raise DataError(f"{where}: {name} is no number: {value!r}")
+    return number
+
+
+def _word(value: Any, name: str, where: str) -> str:  # noqa: ANN401 - of JSON
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise DataError(f"{where}: {name} is no text: {value!r}")
+    return str(value).strip()
+
+
 def write_manifest(rows: Iterable[Row], path: Path) -> None:
-    """Write rows as CSV; reading them back gives the same rows."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, _NAMES)
-        writer.writeheader()
-        for row in rows:
-            values = asdict(row)
-            writer.writerow({name: "" if values[name] is None else values[name] for name in _NAMES})
-
-
-def import_folders(folder: Path) -> list[Row]:
-    """Return one row per video of a folder of classes: ``folder/LABEL/any/where.mp4``.
+    """Write rows as CSV; reading them back gives the same rows.
 
     Raises:
-        DataError: there are fewer than two classes, or a class has no video.
+        OutputError: the file cannot be written.
     """
-    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if len(classes) < 2:  # noqa: PLR2004 - a choice needs two
-        raise DataError(f"{folder} must hold one folder per class, at least two")
-    rows: list[Row] = []
-    for one in classes:
-        videos = sorted(path for path in one.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
-        if not videos:
-            raise DataError(f"class {one.name!r} has no video", hint=f"looked in {one}")
-        names = [str(path.relative_to(folder)) for path in videos]
-        rows += [Row(file=name, label=one.name) for name in names]
-    return rows
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, _NAMES)
+            writer.writeheader()
+            for row in rows:
+                values = asdict(row)
+                writer.writerow(
+                    {name: "" if values[name] is None else values[name] for name in _NAMES}
+                )
+    except OSError as error:
+        message = f"cannot write {path}: {error.strerror}"
+        raise OutputError(message, code="E_STORAGE_READONLY") from error
 
 
 def class_names(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 
@@ -13,16 +14,17 @@ class EpochSampler(Sampler[int]):
     together sees just what one process with the joined batch would see.
 
     Args:
-        labels: Class of every sample.
+        labels: Class of every sample, or its score.
         seed: Of the recipe.
         rank: Number of this process.
         world: How many there are.
-        balance: ``"classes"`` draws every class equally often, with repetition; ``"none"`` not.
+        balance: ``"classes"`` draws every class equally often, with repetition, and of scores each
+            tenth of their range; ``"none"`` not.
     """
 
     def __init__(
         self,
-        labels: Sequence[int],
+        labels: Sequence[float],
         *,
         seed: int,
         rank: int = 0,
@@ -42,7 +44,8 @@ class EpochSampler(Sampler[int]):
         rng = np.random.default_rng((self._seed, self.epoch))
         count = len(self._labels)
         if self._balance == "classes":
-            _, inverse, sizes = np.unique(self._labels, return_inverse=True, return_counts=True)
+            classes = _tenths(self._labels) if self._labels.dtype.kind == "f" else self._labels
+            _, inverse, sizes = np.unique(classes, return_inverse=True, return_counts=True)
             chances = 1 / sizes[inverse]
             order = rng.choice(count, count, p=chances / chances.sum())
         else:
@@ -56,3 +59,8 @@ class EpochSampler(Sampler[int]):
     def __len__(self) -> int:
         """Return how many samples this process draws in an epoch."""
         return len(self._labels) // self._world
+
+
+def _tenths(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    width = max(float(np.ptp(scores)) / 10, 1e-9)
+    return np.asarray(((scores - scores.min()) / width).clip(0, 9), dtype=np.int64)

@@ -1,33 +1,37 @@
 """One training from a recipe to files in a folder, alone or under ``torchrun``."""
 
+import io
 import json
-import os
 import platform
 import subprocess
 import sys
 import time
 import warnings
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader
 
 from reelcheck.errors import OutputError, SettingError
 from reelcheck.lab.data.sampler import EpochSampler
-from reelcheck.lab.data.sources import Data, Samples, open_data
+from reelcheck.lab.data.sources import Data, Samples, failed_clips, open_data
 from reelcheck.lab.engine.lesson import Lesson
+from reelcheck.lab.engine.trainer import make_trainer, processes
+from reelcheck.lab.errors import StoppedError
 from reelcheck.lab.networks import build
+from reelcheck.lab.networks.views import fitted
 from reelcheck.lab.recipe import Recipe
 
 CHECKPOINT: Final = "last.ckpt"
 WEIGHTS: Final = "network.pt"
+_FILTER_DIMENSIONS: Final = 4
 _LIBRARIES: Final = ("reelcheck", "torch", "torchvision", "pytorch-lightning", "numpy", "av")
 
 
@@ -39,6 +43,8 @@ class Trained:
     network: nn.Module
     data: Data
     seconds: float
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Clips that broke while they were read, and why; they were shown as black."""
 
 
 def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True) -> Trained:
@@ -53,16 +59,20 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True
     Raises:
         SettingError: the checkpoint belongs to another recipe, or there is none.
         TrainingError: the loss became no number. The last good checkpoint stays.
+        StoppedError: SIGTERM or Ctrl-C; the checkpoint of the last whole epoch stays.
         OutputError: the disk is full or the folder cannot be written.
     """
     checkpoint = _checkpoint(recipe, out) if resume else None
     pl.seed_everything(recipe.seed, workers=True, verbose=False)
     data = open_data(recipe)
-    network = build(recipe.network.name, outputs=len(data.classes), options=recipe.network.options)
-    world, rank = _processes()
+    network = _network(recipe, data)
+    _channels_last(network)
+    if recipe.training.precision == "64-true":
+        network.double()  # Lightning would do so only after a checkpoint was rounded to single
+    world, rank = processes()
     loader = _loader(recipe, data.train, rank=rank, world=world)
     lesson = Lesson(network, recipe, classes=len(data.classes), steps_per_epoch=len(loader))
-    trainer = _trainer(recipe, out, quiet=quiet)
+    trainer = make_trainer(recipe, out, quiet=quiet)
     started = time.monotonic()
     try:
         if rank == 0:
@@ -71,19 +81,48 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True
             # Lightning's advice on loaders and folders: both are as they are on purpose.
             warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning")
             held_out = _still_loader(recipe, data.validation, rank, world)
-            trainer.fit(lesson, loader, held_out, ckpt_path=checkpoint)
+            trainer.fit(lesson, loader, held_out, ckpt_path=checkpoint, weights_only=True)
+        failed = failed_clips(data)
         network.float()
         if trainer.is_global_zero:
-            torch.save(network.state_dict(), out / WEIGHTS)
+            _write_run(recipe, out, data, failed=failed)
+            _save(network, out / WEIGHTS)
+    except SystemExit as error:  # what Lightning makes of SIGTERM and Ctrl-C
+        raise StoppedError(f"the training in {out} was stopped") from error
     except OSError as error:
         message = f"cannot write to {out}: {error.strerror or error}"
         raise OutputError(message, hint="the last good checkpoint stays") from error
-    return Trained(folder=out, network=network, data=data, seconds=time.monotonic() - started)
+    return Trained(
+        folder=out,
+        network=network,
+        data=data,
+        seconds=time.monotonic() - started,
+        failed=failed,
+    )
 
 
-def _processes() -> tuple[int, int]:
-    """Return how many processes train together, and which one this is (torchrun's variables)."""
-    return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+def _network(recipe: Recipe, data: Data) -> nn.Module:
+    part = recipe.network
+    network = build(part.name, outputs=len(data.classes), options=part.options)
+    if network.kind == "quality":
+        network.start_from(sum(data.train.labels) / len(data.train))
+    return fitted(network, data.fits)
+
+
+def _channels_last(network: nn.Module) -> None:
+    """Lay filters out as the fast convolutions want them: 1.6 times as fast on our CPUs."""
+    for parameter in network.parameters():
+        if parameter.ndim == _FILTER_DIMENSIONS:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _save(network: nn.Module, path: Path) -> None:
+    """Write the weights whole or not at all."""
+    packed = io.BytesIO()
+    torch.save(network.state_dict(), packed)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_bytes(packed.getbuffer())
+    unfinished.replace(path)
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -108,7 +147,7 @@ def load_trained(folder: Path) -> tuple[Recipe, Trained]:
     run = read_run(folder)
     plan = Recipe.model_validate(run["recipe"])
     data = open_data(plan)
-    network = build(plan.network.name, outputs=len(data.classes), options=plan.network.options)
+    network = _network(plan, data)
     path = folder / WEIGHTS
     if not path.is_file():
         raise SettingError(f"there are no weights in {folder}", hint="the training did not end")
@@ -121,6 +160,8 @@ def _checkpoint(recipe: Recipe, out: Path) -> str:
     told = read_run(out)["recipe_sha256"]
     if not path.is_file():
         raise SettingError(f"there is no checkpoint in {out}", hint="train without --resume first")
+    if not zipfile.is_zipfile(path):
+        raise SettingError(f"the checkpoint {path} is damaged", hint="train without --resume")
     if told != recipe.digest:
         raise SettingError(
             f"the checkpoint in {out} was made from another recipe",
@@ -159,69 +200,9 @@ def _still_loader(recipe: Recipe, samples: Samples, rank: int, world: int) -> Da
     )
 
 
-class _Chance(Callback):
-    """Makes chance depend on seed, epoch, batch and process alone: a resumed run is the same."""
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Tell samples and sampler the epoch."""
-        del pl_module
-        loader: Any = trainer.train_dataloader
-        loader.sampler.epoch = loader.dataset.epoch = trainer.current_epoch
-
-    def on_train_batch_start(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        batch: object,
-        batch_idx: int,
-    ) -> None:
-        """Seed what layers draw (dropout) and what batches draw (mixup)."""
-        del pl_module, batch
-        place = (self._seed, trainer.current_epoch, batch_idx, trainer.global_rank)
-        torch.manual_seed(hash(place) % 2**63)
-
-
-def _trainer(recipe: Recipe, out: Path, *, quiet: bool) -> pl.Trainer:
-    training = recipe.training
-    callbacks: list[Callback] = [
-        _Chance(recipe.seed),
-        ModelCheckpoint(
-            dirpath=out,
-            filename="last",
-            enable_version_counter=False,
-            save_on_train_epoch_end=True,  # during validation, the epoch would not count as done
-        ),
-    ]
-    if training.ema_decay:
-        callbacks.append(EMAWeightAveraging(decay=training.ema_decay))
-    if training.early_stop_epochs:
-        callbacks.append(EarlyStopping("val_loss", patience=training.early_stop_epochs))
-    world, _ = _processes()
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
-    gpu = torch.cuda.is_available()
-    return pl.Trainer(
-        max_epochs=training.epochs,
-        accelerator="gpu" if gpu else "cpu",
-        devices=local if world > 1 or not gpu else 1,
-        num_nodes=max(1, world // local),
-        strategy="ddp" if world > 1 else "auto",
-        precision=training.precision,
-        accumulate_grad_batches=training.accumulate,
-        gradient_clip_val=training.clip_norm or None,
-        callbacks=callbacks,
-        logger=CSVLogger(str(out), name="", version="log"),
-        use_distributed_sampler=False,
-        num_sanity_val_steps=0,
-        enable_progress_bar=not quiet,
-        enable_model_summary=False,
-        default_root_dir=str(out),
-    )
-
-
-def _write_run(recipe: Recipe, out: Path, data: Data) -> None:
+def _write_run(
+    recipe: Recipe, out: Path, data: Data, *, failed: Mapping[str, str] | None = None
+) -> None:
     """Write down what was trained with what, so that the run can be repeated."""
     out.mkdir(parents=True, exist_ok=True)
     run = {
@@ -229,6 +210,7 @@ def _write_run(recipe: Recipe, out: Path, data: Data) -> None:
         "recipe_sha256": recipe.digest,
         "classes": list(data.classes),
         "unreadable": dict(data.checked.unreadable) if data.checked else {},
+        "failed": dict(failed or {}),
         "samples": {"train": len(data.train), "validation": len(data.validation)},
         "python": platform.python_version(),
         "versions": {name: version(name) for name in _LIBRARIES},

@@ -1,23 +1,44 @@
-"""A bundle: a folder with ``model.onnx`` and ``card.toml``, ready for the model store."""
+"""A bundle: a folder with the weights of a model and ``card.toml``, ready for the model store."""
 
-import hashlib
-import json
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-import torch
-
-from reelcheck.lab.data.prepare import input_spec
+from reelcheck.errors import OutputError
 from reelcheck.lab.engine.run import Trained
+from reelcheck.lab.export.caffe import export_caffe
+from reelcheck.lab.export.cards import card_of, to_toml
+from reelcheck.lab.export.interface import Interface, interface_of
 from reelcheck.lab.export.onnx import export_onnx
+from reelcheck.lab.export.parity import difference, refuse_difference
+from reelcheck.lab.export.savedmodel import VERSION_FOLDER, export_savedmodel
 from reelcheck.lab.recipe import Recipe
-from reelcheck.models.card import CARD_FILE, parse_card
+from reelcheck.models.card import CARD_FILE, Card, parse_card
+from reelcheck.models.session import open_session
+from reelcheck.models.store import read_parts
 
+Format = Literal["onnx", "savedmodel", "caffe"]
 MODEL_FILE: Final = "model.onnx"
+STRUCTURE_FILE: Final = "model.prototxt"
+CAFFE_FILE: Final = "model.caffemodel"
+_WEIGHTS: Final[dict[Format, dict[str, str]]] = {
+    "onnx": {"file": MODEL_FILE},
+    "savedmodel": {"file": VERSION_FOLDER},
+    "caffe": {"file": CAFFE_FILE, "structure": STRUCTURE_FILE},
+}
+_OURS: Final = (MODEL_FILE, VERSION_FOLDER, CAFFE_FILE, STRUCTURE_FILE, CARD_FILE, "drift.json")
 
 
 def export_bundle(
-    recipe: Recipe, trained: Trained, *, figures: dict[str, str], licence: str, out: Path
+    recipe: Recipe,
+    trained: Trained,
+    *,
+    figures: dict[str, str],
+    licence: str,
+    out: Path,
+    format: Format = "onnx",  # noqa: A002 - what the command calls it
 ) -> Path:
     """Write model and card; return the folder.
 
@@ -27,53 +48,77 @@ def export_bundle(
         figures: What was measured, for the card.
         licence: Of the weights: the user's to say.
         out: Folder of the bundle; its name is the name of the model.
+        format: For which runtime.
 
     Raises:
-        TrainingError: the exported network differs from the trained one.
+        TrainingError: the network does not fit the format, or computes something else there.
+        MissingExtraError: what writes or checks the format is not installed.
+        OutputError: the folder cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    part = recipe.input
-    width, height = part.size_px
-    example = torch.zeros((2, part.frames, 3, height, width))
-    worst = export_onnx(trained.network, example, out / MODEL_FILE)
-    spec = input_spec(part, clip_seconds=recipe.data.clip_seconds or 1.0)
-    card: dict[str, Any] = {
-        "name": out.name,
-        "version": "1",
-        "task": "clip classification",
-        "summary": f"{recipe.network.name} trained by the recipe {recipe.name!r}.",
-        "licence": licence,
-        "source": f"reelcheck lab, recipe sha256 {recipe.digest}",
-        "sha256": hashlib.sha256((out / MODEL_FILE).read_bytes()).hexdigest(),
-        "weights": {"file": MODEL_FILE},
-        "input": spec.model_dump(exclude_none=True),
-        "output": {"name": "logits", "labels": list(trained.data.classes)},
-        "training": {"data": _data_words(recipe, trained)},
-        "figures": {**figures, "onnx_difference": f"{worst:.2g}"},
-        "limits": {"notes": ["Measured on its own test part only; see the figures."]},
-    }
-    text = to_toml(card)
-    parse_card(text, where=str(out))
-    (out / CARD_FILE).write_text(text, "utf-8")
+    interface = interface_of(trained.network, trained.data.test[0][0])
+    card = card_of(recipe, trained, interface, figures=figures, licence=licence)
+
+    def write(folder: Path) -> dict[str, Any]:
+        _write_model(interface, folder, format)
+        ready = {**card, "runtime": format, "weights": _WEIGHTS[format]}
+        session = open_session(as_card(ready, name=out.name), folder=folder)
+        worst = difference(interface, session)
+        refuse_difference(worst, runtime=format)
+        return {**ready, "figures": {**figures, f"{format}_difference": f"{worst:.2g}"}}
+
+    return write_bundle(out, write)
+
+
+def _write_model(interface: Interface, folder: Path, format: Format) -> None:  # noqa: A002 - as above
+    """Write the weights of one format; others than ONNX are made from ONNX."""
+    if format == "onnx":
+        return export_onnx(interface, folder / MODEL_FILE)
+    with tempfile.TemporaryDirectory() as other:
+        path = Path(other) / MODEL_FILE
+        export_onnx(interface, path)
+        if format == "savedmodel":
+            return export_savedmodel(path, folder / VERSION_FOLDER)
+        return export_caffe(path, folder / STRUCTURE_FILE, folder / CAFFE_FILE)
+
+
+def write_bundle(out: Path, write: Callable[[Path], dict[str, Any]]) -> Path:
+    """Make a bundle beside its place and move it there when it is whole; return its folder.
+
+    Args:
+        out: Where; what an earlier export left there is replaced, other files stay.
+        write: Fills a folder with weights, returns the card without name and checksum.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as name:
+            fresh = Path(name)
+            values = write(fresh)
+            sha256 = read_parts(as_card(values, name=out.name), folder=fresh).sha256
+            text = to_toml({"name": out.name, **values, "sha256": sha256})
+            parse_card(text, where=str(out))
+            (fresh / CARD_FILE).write_text(text, "utf-8")
+            out.mkdir(exist_ok=True)
+            for ours in _OURS:
+                _remove(out / ours)
+            for path in fresh.iterdir():
+                shutil.move(path, out / path.name)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"cannot write to {out}: {error.strerror or error}") from error
     return out
 
 
-def _data_words(recipe: Recipe, trained: Trained) -> str:
-    origin = recipe.data.task or str(recipe.data.manifest and recipe.data.manifest.name)
-    groups = len(set(trained.data.train.groups))
-    return f"{origin}: {len(trained.data.train)} clips of {groups} groups"
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
-def to_toml(values: dict[str, Any]) -> str:
-    """Return plain values as TOML. A JSON string is a TOML string."""
-    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
-    for key, value in values.items():
-        if isinstance(value, dict):
-            inside = [f"{_key(name)} = {json.dumps(one)}" for name, one in value.items()]
-            lines += ["", f"[{key}]", *inside]
-    return "\n".join(lines) + "\n"
-
-
-def _key(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() else json.dumps(name)
+def as_card(values: dict[str, Any], *, name: str) -> Card:
+    """Return what will stand in a card, as a card."""
+    return parse_card(to_toml({"name": name, **values}), where=name)

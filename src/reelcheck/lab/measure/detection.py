@@ -29,6 +29,8 @@ _AREAS_PX: Final = {
     "large": (96.0**2, _EVERYTHING),
 }
 _EPS = float(np.spacing(1))
+FIGURES: Final = ("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar100")
+"""Of ``DetectionScores``, without those by class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,30 +108,101 @@ def measure_detections(
     Raises:
         SettingError: the numbers of pictures differ, or a label has no class.
     """
-    if len(truths) != len(found):
-        message = f"{len(truths)} pictures of truth, but {len(found)} of detections"
-        raise SettingError(message)
-    for labels in (entry.labels for entries in (truths, found) for entry in entries):
-        if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-            message = f"labels must lie in 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
+    detector = Detector(truths, found, classes=classes)
+    return detector.scores(np.ones(len(truths)))
+
+
+class Detector:
+    """Matches detections with the truth once, and computes the figures from weights of pictures.
+
+    Matching looks at one picture at a time, so that a picture that counts twice (a draw of the
+    bootstrap) needs no new matching.
+    """
+
+    def __init__(
+        self, truths: Sequence[TruthBoxes], found: Sequence[FoundBoxes], *, classes: int
+    ) -> None:
+        """As ``measure_detections``."""
+        if len(truths) != len(found):
+            message = f"{len(truths)} pictures of truth, but {len(found)} of detections"
             raise SettingError(message)
-    cases = [_cases_of(truths, found, label=label) for label in range(classes)]
-    curves = {
-        area: [_curve(pictures, area_px=limits) for pictures in cases]
-        for area, limits in _AREAS_PX.items()
-    }
-    precision = {area: np.array([c[0] for c in by_class]) for area, by_class in curves.items()}
-    recall = np.array([c[1] for c in curves["all"]])
-    return DetectionScores(
-        ap=_mean(precision["all"]),
-        ap50=_mean(precision["all"][:, 0]),
-        ap75=_mean(precision["all"][:, 5]),
-        ap_small=_mean(precision["small"]),
-        ap_medium=_mean(precision["medium"]),
-        ap_large=_mean(precision["large"]),
-        ar100=_mean(recall),
-        ap_by_class=tuple(_mean(p) for p in precision["all"]),
-    )
+        for labels in (entry.labels for entries in (truths, found) for entry in entries):
+            if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
+                message = (
+                    f"labels must lie in 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
+                )
+                raise SettingError(message)
+        cases = [_cases_of(truths, found, label=label) for label in range(classes)]
+        self._curves = {
+            area: [_Curve(pictures, area_px=limits) for pictures in cases]
+            for area, limits in _AREAS_PX.items()
+        }
+
+    def scores(self, weights: Numbers) -> DetectionScores:
+        """Return the figures when each picture counts ``weights`` times, shape [N]."""
+        read = {
+            area: [curve.read(weights) for curve in by_class]
+            for area, by_class in self._curves.items()
+        }
+        precision = {area: np.array([c[0] for c in by_class]) for area, by_class in read.items()}
+        recall = np.array([c[1] for c in read["all"]])
+        return DetectionScores(
+            ap=_mean(precision["all"]),
+            ap50=_mean(precision["all"][:, 0]),
+            ap75=_mean(precision["all"][:, 5]),
+            ap_small=_mean(precision["small"]),
+            ap_medium=_mean(precision["medium"]),
+            ap_large=_mean(precision["large"]),
+            ar100=_mean(recall),
+            ap_by_class=tuple(_mean(p) for p in precision["all"]),
+        )
+
+    def __call__(self, weights: Numbers) -> dict[str, float]:
+        """Return the figures, ``ap/k`` for class k; ``nan`` where nothing is to be found."""
+        scores = self.scores(weights)
+        figures = {name: getattr(scores, name) for name in FIGURES}
+        figures |= {f"ap/{k}": value for k, value in enumerate(scores.ap_by_class)}
+        return {name: value if value >= 0 else float("nan") for name, value in figures.items()}
+
+    def precision_at_recalls(self, label: int, *, overlap: float) -> Numbers:
+        """Return the precision of one class at 101 recalls from 0 to 1; -1 without an object."""
+        curve = self._curves["all"][label]
+        table, _ = curve.read(np.ones(curve.pictures))
+        row: Numbers = table[int(np.abs(OVERLAPS - overlap).argmin())]
+        return row
+
+
+def mistakes(
+    truth: TruthBoxes, found: FoundBoxes, *, sure: float, overlap: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which objects of a picture were missed, and which boxes are none of them.
+
+    Args:
+        truth: What is in the picture.
+        found: What a detector says.
+        sure: Score from which a box counts.
+        overlap: Intersection over union from which it is right.
+
+    Returns:
+        Places in ``truth`` and in ``found``. Crowds are not missed, and boxes in them are right.
+    """
+    missed: list[int] = []
+    false: list[int] = []
+    for label in np.unique(np.concatenate([truth.labels, found.labels])):
+        objects = np.flatnonzero(truth.labels == label)
+        told = np.flatnonzero((found.labels == label) & (found.scores >= sure))
+        told = told[np.argsort(-found.scores[told], kind="stable")]
+        crowd = np.zeros(len(objects), dtype=bool)
+        if truth.crowd is not None:
+            crowd = truth.crowd[objects]
+        shared = _overlaps(found.boxes_px[told], truth.boxes_px[objects], crowd=crowd)
+        partner = _pair(shared, least=overlap, skipped=crowd, crowd=crowd)
+        false += told[partner < 0].tolist()
+        seen = set(partner.tolist())
+        missed += [
+            int(one) for place, one in enumerate(objects) if not (crowd[place] or place in seen)
+        ]
+    return np.array(missed, dtype=np.int64), np.array(false, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,28 +241,41 @@ def _case(truth: TruthBoxes, found: FoundBoxes, *, label: int) -> _Case:
     )
 
 
-def _curve(cases: Sequence[_Case], *, area_px: tuple[float, float]) -> tuple[Numbers, Numbers]:
-    """Return precision [10, 101] and largest recall [10] of one class; -1 if it has no object."""
-    results = [_match(case, area_px=area_px) for case in cases]
-    objects = sum(count for _, _, count in results)
-    if not objects:
-        return np.full((len(OVERLAPS), len(_RECALLS)), -1.0), np.full(len(OVERLAPS), -1.0)
-    order = np.argsort(-np.concatenate([case.scores for case in cases]), kind="stable")
-    right = np.concatenate([hits for hits, _, _ in results], axis=1)[:, order]
-    ignored = np.concatenate([skipped for _, skipped, _ in results], axis=1)[:, order]
-    hits = (right & ~ignored).cumsum(axis=1)
-    misses = (~right & ~ignored).cumsum(axis=1)
-    if not hits.shape[1]:
-        return np.zeros((len(OVERLAPS), len(_RECALLS))), np.zeros(len(OVERLAPS))
-    recall = hits / objects
-    precision = hits / (hits + misses + _EPS)
-    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    padded = np.pad(envelope, ((0, 0), (0, 1)))  # a recall that is never reached has precision 0
-    read = [
-        row[np.searchsorted(reached, _RECALLS, side="left")]
-        for row, reached in zip(padded, recall, strict=True)
-    ]
-    return np.array(read), recall[:, -1]
+class _Curve:
+    """Detections of one class and size in all pictures, matched, best first."""
+
+    def __init__(self, cases: Sequence[_Case], *, area_px: tuple[float, float]) -> None:
+        results = [_match(case, area_px=area_px) for case in cases]
+        self.pictures = len(cases)
+        self._objects = np.array([count for _, _, count in results], dtype=np.float64)
+        scores = np.concatenate([np.zeros(0), *(case.scores for case in cases)])
+        order = np.argsort(-scores, kind="stable")
+        nothing = np.zeros((len(OVERLAPS), 0), dtype=bool)
+        right = np.concatenate([nothing, *(hits for hits, _, _ in results)], axis=1)[:, order]
+        skipped = np.concatenate([nothing, *(skip for _, skip, _ in results)], axis=1)[:, order]
+        counts = [len(case.scores) for case in cases]
+        self._picture = np.repeat(np.arange(len(cases)), counts)[order]
+        self._hits, self._misses = right & ~skipped, ~right & ~skipped
+
+    def read(self, weights: Numbers) -> tuple[Numbers, Numbers]:
+        """Return precision [10, 101] and largest recall [10]; -1 if there is no object."""
+        objects = float(weights @ self._objects)
+        if not objects:
+            return np.full((len(OVERLAPS), len(_RECALLS)), -1.0), np.full(len(OVERLAPS), -1.0)
+        if not len(self._picture):
+            return np.zeros((len(OVERLAPS), len(_RECALLS))), np.zeros(len(OVERLAPS))
+        mine = weights[self._picture]
+        hits = (self._hits * mine).cumsum(axis=1)
+        misses = (self._misses * mine).cumsum(axis=1)
+        recall = hits / objects
+        precision = hits / (hits + misses + _EPS)
+        envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+        padded = np.pad(envelope, ((0, 0), (0, 1)))  # a recall never reached has precision 0
+        read = [
+            row[np.searchsorted(reached, _RECALLS, side="left")]
+            for row, reached in zip(padded, recall, strict=True)
+        ]
+        return np.array(read), recall[:, -1]
 
 
 def _match(case: _Case, *, area_px: tuple[float, float]) -> tuple[Flags, Flags, int]:

@@ -78,6 +78,12 @@ class QualityNetwork(nn.Module):
             nn.Linear(3 * _DESCRIPTION, _DESCRIPTION), nn.ReLU(), nn.Linear(_DESCRIPTION, 3)
         )
 
+    @torch.no_grad()
+    def start_from(self, score: float) -> None:
+        """Let a fresh network begin at the mean score of the training part, not at 0."""
+        last = self.head[-1]
+        last.get_parameter("bias")[0] = score
+
     def forward(self, fragments: Tensor, glance: Tensor) -> Tensor:
         """Judge each video."""
         described = self.trunk(fragments.flatten(0, 1))
