@@ -310,19 +310,19 @@ OK = b"HTTP/1.0 200 OK\r\n\r\n"
 @pytest.mark.parametrize(
     ("answer", "code", "reason"),
     [
-        (b"", "E_MODEL_MISSING", "closed connection"),
-        (b"nonsense\r\n\r\n", "E_MODEL_MISSING", "nonsense"),
-        (OK + b"<html>", "E_MODEL_MISSING", "no JSON"),
-        (b"HTTP/1.0 502 Bad Gateway\r\n\r\n<html>", "E_MODEL_MISSING", "HTTP 502"),
-        (OK + b'{"error": "two\\nlines"}', "E_MODEL_MISSING", "two lines"),
-        (OK + b"[1]", "E_MODEL_MISSING", "no JSON object"),
-        (OK + b"{}", "E_MODEL_MISSING", "no version of it is available"),
+        (b"", "E_MODEL_REMOTE", "closed connection"),
+        (b"nonsense\r\n\r\n", "E_MODEL_REMOTE", "nonsense"),
+        (OK + b"<html>", "E_MODEL_REMOTE", "no JSON"),
+        (b"HTTP/1.0 502 Bad Gateway\r\n\r\n<html>", "E_MODEL_REMOTE", "HTTP 502"),
+        (OK + b'{"error": "two\\nlines"}', "E_MODEL_REMOTE", "two lines"),
+        (OK + b"[1]", "E_MODEL_REMOTE", "no JSON object"),
+        (OK + b"{}", "E_MODEL_REMOTE", "no version of it is available"),
         (
             OK + b'{"model_version_status": [{"version": "1", "state": "LOADING"}]}',
-            "E_MODEL_MISSING",
+            "E_MODEL_REMOTE",
             "no version of it is available",
         ),
-        (b"HTTP/1.0 302 Found\r\nLocation: http://x/\r\n\r\n{}", "E_MODEL_MISSING", "HTTP 302"),
+        (b"HTTP/1.0 302 Found\r\nLocation: http://x/\r\n\r\n{}", "E_MODEL_REMOTE", "HTTP 302"),
         (None, "E_TIMEOUT", r"no answer within 0\.3 s"),
     ],
 )

@@ -177,6 +177,16 @@ def test_json_lines_say_the_same_as_csv(folder: Path) -> None:
 _WORDS = st.text("abcdefgh ,\"'", min_size=1, max_size=8).map(str.strip).filter(bool)
 
 
+def test_own_columns_are_kept_by_name_and_written_back(folder: Path) -> None:
+    row = Row(file="calm/1.mkv", label="calm", extra={"camera": "north", "hour": ""})
+    path = folder / "own.csv"
+
+    write_manifest([row], path)
+
+    assert path.read_text().splitlines()[0].endswith("split,slice_camera,slice_hour")
+    assert read_manifest(path) == [row]
+
+
 @given(st.lists(st.tuples(_WORDS, st.sampled_from("xyz")), min_size=1, max_size=40), st.integers(0))
 def test_a_split_never_parts_a_group_and_is_the_same_every_time(
     pairs: list[tuple[str, str]], seed: int

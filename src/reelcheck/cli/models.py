@@ -11,7 +11,7 @@ def list_models() -> str:
     rows = [("NAME", "VERSION", "TASK", "LICENCE", "HERE")]
     for name in (*card_names(), *own_names()):
         card = load_card(name)
-        here = "yes" if locate(card) else "no"
+        here = "at its server" if card.url else "yes" if locate(card) else "no"
         rows.append((card.name, card.version, card.task, card.licence, here))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
@@ -29,7 +29,7 @@ def show_model(name: str) -> str:
     """
     card = load_card(name)
     path = locate(card)
-    where = str(path) if path else f"not here; it belongs in {store_folder() / card.name}"
+    where = card.url or str(path or f"not here; it belongs in {store_folder() / card.name}")
     width, height = card.input.resize_px
     lines = [
         f"{card.name} {card.version}",
@@ -38,6 +38,7 @@ def show_model(name: str) -> str:
         f"task           {card.task}",
         f"licence        {card.licence}",
         f"source         {card.source}",
+        f"runtime        {card.runtime}",
         f"weights        {where}",
         f"sha256         {card.sha256 or 'recorded when they are made'}",
         f"input          {card.input.channels} {width} x {height}, {card.input.layout}",

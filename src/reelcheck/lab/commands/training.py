@@ -9,6 +9,7 @@ import typer
 from reelcheck.lab.commands.app import app
 from reelcheck.lab.commands.measuring import told
 from reelcheck.lab.engine.run import train
+from reelcheck.lab.engine.trainer import processes
 from reelcheck.lab.recipe import load_recipe
 
 
@@ -26,10 +27,13 @@ def train_network(
     """  # noqa: D301 - \b is typer's mark for text that keeps its lines
     plan = load_recipe(recipe)
     trained = train(plan, out=out, resume=resume, quiet=not sys.stdout.isatty())
+    figures = told(plan, trained)
+    if processes()[1] > 0:
+        return
     checked = trained.data.checked
     for name, problem in (checked.unreadable if checked else {}).items():
         typer.echo(f"left out {name}: {problem}", err=True)
     for name, problem in trained.failed.items():
         typer.echo(f"broke while it was read, shown as black: {name}: {problem}", err=True)
     typer.echo(f"trained {plan.network.name} in {trained.seconds:.0f} s, wrote {out}", err=True)
-    typer.echo(told(plan, trained))
+    typer.echo(figures)

@@ -7,15 +7,16 @@
 video. ``score`` takes the place of ``label`` for quality networks; ``half_width`` may say half of
 the 95 % interval of that score. ``group`` names the source; clips of one group never stand on both
 sides of a split. ``split`` is ``train``, ``validation`` or ``test``; where it is empty, it is
-chosen by group.
+chosen by group. Columns whose name begins with ``slice_`` are the user's: figures can be told apart
+by them.
 """
 
 import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,8 @@ class Row:
     group: str = ""
     """The file itself when empty."""
     split: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """The columns ``slice_...``, by what follows."""
     line: int = field(default=0, compare=False)
     """Where the row stands in its manifest, from 1; 0 when it comes from nowhere."""
 
@@ -59,7 +62,8 @@ class Row:
         return f"{self.file} from {self.start_seconds or 0:g} s to {end}"
 
 
-_NAMES: Final = tuple(field.name for field in fields(Row) if field.compare)
+_NAMES: Final = tuple(field.name for field in fields(Row) if field.name not in {"extra", "line"})
+_OWN: Final = "slice_"
 _NUMBERS: Final = ("start_seconds", "end_seconds", "score", "half_width")
 
 
@@ -90,7 +94,7 @@ def read_manifest(path: Path) -> list[Row]:
 def _csv_rows(text: str, path: Path) -> list[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        unknown = sorted(set(reader.fieldnames or ()) - set(_NAMES))
+        unknown = _unknown(reader.fieldnames or ())
         if unknown or "file" not in (reader.fieldnames or ()):
             complaint = f"unknown column {unknown[0]!r}" if unknown else "there is no column 'file'"
             raise DataError(f"{path}: {complaint}", hint=f"known columns: {', '.join(_NAMES)}")
@@ -114,11 +118,15 @@ def _json_rows(text: str, path: Path) -> list[tuple[int, dict[str, Any]]]:
             raise DataError(f"{path}, row {number}: {error.msg}") from error
         if not isinstance(values, dict):
             raise DataError(f"{path}, row {number}: that is no object")
-        unknown = sorted(set(values) - set(_NAMES))
+        unknown = _unknown(values)
         if unknown:
             raise DataError(f"{path}, row {number}: unknown key {unknown[0]!r}")
         rows.append((number, values))
     return rows
+
+
+def _unknown(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in {*names} - {*_NAMES} if not name.startswith(_OWN))
 
 
 def _row(values: dict[str, Any], number: int, path: Path) -> Row:
@@ -130,7 +138,9 @@ def _row(values: dict[str, Any], number: int, path: Path) -> Row:
     }
     if not clean.get("file"):
         raise DataError(f"{where}: the file is not named")
-    row = Row(**clean, line=number)  # type: ignore[arg-type]  # by the names of its fields
+    own = [name for name in values if name.startswith(_OWN)]
+    extra = {name.removeprefix(_OWN): str(clean.pop(name, "")) for name in own}
+    row = Row(**clean, extra=extra, line=number)  # type: ignore[arg-type]  # by the names of its fields
     if row.split not in {*SPLITS, ""}:
         raise DataError(f"{where}: unknown split {row.split!r}", hint=f"one of {', '.join(SPLITS)}")
     if not row.label and row.score is None:
@@ -169,12 +179,15 @@ def write_manifest(rows: Iterable[Row], path: Path) -> None:
     """
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, _NAMES)
+            kept = list(rows)
+            own = dict.fromkeys(name for row in kept for name in row.extra)
+            writer = csv.DictWriter(file, [*_NAMES, *(_OWN + name for name in own)])
             writer.writeheader()
-            for row in rows:
-                values = asdict(row)
+            for row in kept:
+                values = {name: getattr(row, name) for name in _NAMES}
+                values |= {_OWN + name: value for name, value in row.extra.items()}
                 writer.writerow(
-                    {name: "" if values[name] is None else values[name] for name in _NAMES}
+                    {name: value for name, value in values.items() if value is not None}
                 )
     except OSError as error:
         message = f"cannot write {path}: {error.strerror}"

@@ -7,7 +7,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import CSVLogger
+from tensorboardX import SummaryWriter
 
 from reelcheck.lab.recipe import Recipe
 
@@ -42,6 +43,27 @@ class _Chance(Callback):
         torch.manual_seed(hash(place) % 2**63)
 
 
+class _Board(Callback):
+    """Writes what TensorBoard shows.
+
+    Lightning's own logger would import TensorFlow wherever that is installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Add the figures of an epoch, after its validation."""
+        del pl_module
+        if not trainer.is_global_zero:
+            return
+        with SummaryWriter(str(self._folder)) as board:
+            for name, value in trainer.callback_metrics.items():
+                board.add_scalar(name, float(value), trainer.current_epoch)
+            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            board.add_scalar("rate", rate, trainer.current_epoch)
+
+
 def _fresh(out: Path, name: str) -> str:
     """Return a name for a log that is not there yet: a resumed training keeps the earlier ones."""
     taken = len(list(out.glob(f"{name}*")))
@@ -53,6 +75,7 @@ def make_trainer(recipe: Recipe, out: Path, *, quiet: bool) -> pl.Trainer:
     training = recipe.training
     callbacks: list[Callback] = [
         _Chance(recipe.seed),
+        _Board(out / "tensorboard"),
         ModelCheckpoint(
             dirpath=out,
             filename="last",
@@ -77,10 +100,7 @@ def make_trainer(recipe: Recipe, out: Path, *, quiet: bool) -> pl.Trainer:
         accumulate_grad_batches=training.accumulate,
         gradient_clip_val=training.clip_norm or None,
         callbacks=callbacks,
-        logger=[
-            CSVLogger(str(out), name="", version=_fresh(out, "log")),
-            TensorBoardLogger(str(out), name="", version="tensorboard"),
-        ],
+        logger=CSVLogger(str(out), name="", version=_fresh(out, "log")),
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         enable_progress_bar=not quiet,

@@ -104,7 +104,7 @@ class ServingSession:
             raise http.client.HTTPException(f"an answer of more than {_MAX_ANSWER_BYTES} bytes")
         return answer.status, text
 
-    def _error(self, reason: str, *, code: str = "E_MODEL_MISSING") -> ModelError:
+    def _error(self, reason: str, *, code: str = "E_MODEL_REMOTE") -> ModelError:
         told = " ".join(reason.split())[:_MOST_WORDS]
         return ModelError(
             f"model {self._card.name!r} at {self._card.url}: {told}",

@@ -14,13 +14,13 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from reelcheck.errors import VideoError
-from reelcheck.frames import VideoInfo
+from reelcheck.frames import Colour, VideoInfo
 from reelcheck.media.account import Account
 from reelcheck.media.coverage import Pass, settle
 from reelcheck.media.decode import StreamDecoder, TimedFrame, packets
 from reelcheck.media.describe import describe_video, origin_of, picture_warnings
 from reelcheck.media.fitting import Crop
-from reelcheck.media.planes import GridSampler, planar_yuv
+from reelcheck.media.planes import GridSampler, planar_yuv, plane
 from reelcheck.media.source import Source
 from reelcheck.settings import Limits
 from reelcheck.spans import TimeSpan
@@ -32,6 +32,8 @@ _GRID_LONG_SIDE: Final = 160
 _BAR_LEVEL: Final = 24 / 255
 """FFmpeg's ``cropdetect``: rows and columns whose mean never passes this are bars. As a ratio
 from nominal black to nominal white here, so that it holds for any range and bit depth."""
+_BAR_STEP_FRAMES: Final = 12
+"""Every how manieth frame is searched for bars; ours."""
 _THREADS: Final = 2
 
 Floats = NDArray[np.float32]
@@ -59,8 +61,8 @@ class Track:
     """Whether the file states its transfer function."""
     starts: tuple[Fraction, ...]
     """Exact time at which each frame appears, in seconds from the start of its file."""
-    end: Fraction
-    """When the last frame ends."""
+    ends: tuple[Fraction, ...]
+    """Exact time at which each frame stops standing: the next one, the end or the edge of a gap."""
     ticks: tuple[int, ...]
     """The same times in ticks of the container, by which frames are found again."""
     looks: NDArray[np.float16]
@@ -170,13 +172,13 @@ class _Maker:
         self._ticks = list[int]()
         self._looks = list[NDArray[np.float16]]()
         self._samplers = dict[tuple[int, int], GridSampler]()
-        self._brightest: tuple[Floats, Floats] | None = None
-        self._end = Fraction(0)
+        self._brightest = (np.zeros(0, np.float32), np.zeros(0, np.float32))
+        self._ends = list[Fraction]()
 
     @property
     def reached(self) -> float:
         """Seconds decoded so far."""
-        return float(self._end)
+        return float(self._ends[-1])
 
     def see(self, timed: TimedFrame) -> None:
         """Take one frame."""
@@ -184,16 +186,22 @@ class _Maker:
         if self._info is None:
             self._begin(timed.frame)
         grid = self._grid(planar)
-        self._note_bars(grid)
+        if len(self._starts) % _BAR_STEP_FRAMES == 0:
+            self._note_bars(planar)
         self._starts.append(self._opened.start_of(timed))
         self._ticks.append(timed.tick)
         self._looks.append(_look(self._cut(grid)).astype(np.float16))
-        self._end = self._starts[-1] + timed.length * self._opened.decoder.clock.time_base
+        length = timed.length * self._opened.decoder.clock.time_base
+        self._ends.append(self._starts[-1] + length)
 
     def _begin(self, frame: VideoFrame) -> None:
         opened = self._opened
         self._info = describe_video(opened.decoder, frame, opened.source.claims.duration)
         self._stated = int(frame.color_trc) not in _UNSTATED
+        self._brightest = (
+            np.zeros(self._info.height_px, np.float32),
+            np.zeros(self._info.width_px, np.float32),
+        )
         opened.decoder.notes = picture_warnings(opened.decoder, frame)
 
     def _grid(self, planar: VideoFrame) -> Floats:
@@ -220,17 +228,17 @@ class _Maker:
         columns = max(1, round(crop.width * width / info.width_px))
         return grid[top : top + rows, left : left + columns]
 
-    def _note_bars(self, grid: Floats) -> None:
-        rows, columns = grid.mean(axis=1), grid.mean(axis=0)
-        if self._brightest is None or self._brightest[0].shape != rows.shape:
-            self._brightest = (rows, columns)
+    def _note_bars(self, planar: VideoFrame) -> None:
+        info = self._known()
+        luma = np.rot90(plane(planar, 0), -info.rotation_degrees // 90 % 4)
+        if luma.shape != (info.height_px, info.width_px):
             return
-        for kept, new in zip(self._brightest, (rows, columns), strict=True):
-            np.maximum(kept, new, out=kept)
+        black, white = _nominal(info.colour)
+        lines = (luma.mean(axis=1, dtype=np.float32), luma.mean(axis=0, dtype=np.float32))
+        for kept, new in zip(self._brightest, lines, strict=True):
+            np.maximum(kept, (new - black) / (white - black), out=kept)
 
     def _picture(self, info: VideoInfo) -> Crop:
-        if self._brightest is None:
-            return Crop(x=0, y=0, width=info.width_px, height=info.height_px)
         y, height = _inside(self._brightest[0], info.height_px)
         x, width = _inside(self._brightest[1], info.width_px)
         return Crop(x=x, y=y, width=width, height=height)
@@ -247,7 +255,7 @@ class _Maker:
             info=info,
             colour_stated=self._stated,
             starts=tuple(self._starts),
-            end=self._end,
+            ends=tuple(self._ends),
             ticks=tuple(self._ticks),
             looks=np.stack(self._looks),
             damaged=_damaged(self._starts, account, info.stream),
@@ -292,10 +300,15 @@ def _inside(brightest: Floats, side_px: int) -> tuple[int, int]:
     lit = np.flatnonzero(brightest > _BAR_LEVEL)
     if not len(lit):
         return 0, side_px
-    cell = side_px / len(brightest)
-    first = round(int(lit[0]) * cell) // 2 * 2
-    last = min(side_px, (round((int(lit[-1]) + 1) * cell) + 1) // 2 * 2)
+    first = int(lit[0]) // 2 * 2
+    last = min(side_px, (int(lit[-1]) + 2) // 2 * 2)
     return first, last - first
+
+
+def _nominal(colour: Colour) -> tuple[float, float]:
+    """Return the code values of nominal black and nominal white."""
+    top = float(1 << (colour.bit_depth - 8))
+    return (0.0, 256 * top - 1) if colour.full_range else (16 * top, 235 * top)
 
 
 def _damaged(starts: list[Fraction], account: Account, stream: int) -> NDArray[np.bool_]:
