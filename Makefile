@@ -84,7 +84,7 @@ lock:
 	  --output-file requirements/bench.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra lab --extra tensorflow --extra caffe \
-	  pyproject.toml requirements/dev.in --output-file requirements/lab.txt
+	  pyproject.toml requirements/dev.in requirements/lab.in --output-file requirements/lab.txt
 
 clean:
 	rm -rf $(VENV) out demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -59,7 +59,7 @@ class Candidate:
 
     shift: Shift
     cost: float
-    """Mean squared difference, of luma from 0 to 1."""
+    """Mean squared difference of luma from 0 to 1, brightness and contrast left aside."""
 
 
 def find_shifts(
@@ -216,6 +216,29 @@ def _pair_cost(reference: Look, distorted: Look, found: Indices) -> float | None
         return None
     if len(usable) > _SAMPLED_PAIRS:
         usable = usable[np.linspace(0, len(usable) - 1, _SAMPLED_PAIRS).astype(np.intp)]
-    ours = reference.looks[found[usable]].astype(np.float32)
-    difference = ours - distorted.looks[usable].astype(np.float32)
-    return float(np.mean(difference * difference, dtype=np.float64))
+    ours, theirs = reference.looks[found[usable]], distorted.looks[usable]
+    return float(differences(ours, theirs).mean() + level_changes(ours, theirs))
+
+
+def differences(ours: NDArray[np.float16], theirs: NDArray[np.float16]) -> Floats:
+    """Return how much pairs of looks differ when brightness and contrast are left aside, [N].
+
+    That is 2 (|a| |b| - a b) per cell of the looks less their means: a squared difference of luma.
+    """
+    a, b = _centred(ours), _centred(theirs)
+    lengths = np.sqrt(np.einsum("ij,ij->i", a, a) * np.einsum("ij,ij->i", b, b))
+    products = np.einsum("ij,ij->i", a, b)
+    return np.asarray(2 * np.maximum(lengths - products, 0) / a.shape[1], dtype=np.float64)
+
+
+def level_changes(ours: NDArray[np.float16], theirs: NDArray[np.float16]) -> float:
+    """Return how much the difference in brightness varies from pair to pair, squared."""
+    axes = (1, 2)
+    gap = ours.mean(axis=axes, dtype=np.float64) - theirs.mean(axis=axes, dtype=np.float64)
+    return float(np.var(gap))
+
+
+def _centred(looks: NDArray[np.float16]) -> NDArray[np.float32]:
+    flat = looks.reshape(len(looks), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    return flat
