@@ -26,7 +26,9 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return [(match[1], match[2]) for match in BLOCK.finditer(text_of(page))]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/tutorial.md", "docs/architecture.md", "docs/calibration.md"]
+)
 def test_every_block_of_a_page_runs(page: str, tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for kind, block in blocks(page):

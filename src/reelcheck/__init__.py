@@ -7,7 +7,7 @@
 The floor plan; imports go down only (``tests/test_architecture.py`` reads these lines):
 
     6  cli  lab
-    5  pipeline  onepass  exporters
+    5  pipeline  onepass  exporters  calibration
     4  verdict
     3  analyzers
     2  models

@@ -15,7 +15,14 @@ pytest.importorskip("torchvision")
 
 from torch import Tensor, nn  # noqa: E402 - torch may be missing
 
-from reelcheck.lab.networks import action, deepsense, images, images_lite0, quality  # noqa: E402
+from reelcheck.lab.networks import (  # noqa: E402
+    action,
+    deepsense,
+    images,
+    images_lite0,
+    quality,
+    quality_lite0,
+)
 from reelcheck.lab.networks.layers import count_parameters  # noqa: E402
 
 torch.set_num_threads(1)
@@ -113,6 +120,12 @@ CASES = (
         name="quality",
         build=lambda: quality.build_quality(width_mult=0.25),
         inputs=fragments,
+    ),
+    Case(
+        name="quality_lite0",
+        build=lambda: quality_lite0.build_quality_lite0(outputs=3, grid=2, trained_blocks=8),
+        inputs=fragments,
+        outputs=6,  # score, lower, upper, and three causes
     ),
 )
 

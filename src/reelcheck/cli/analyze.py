@@ -12,14 +12,21 @@ import typer
 
 from reelcheck.cli.errors import tell
 from reelcheck.cli.progress import progress_of
+from reelcheck.cli.reference import (
+    compare_with,
+    print_comparison,
+    with_comparison,
+    write_comparison,
+)
 from reelcheck.cli.summary import print_summary
 from reelcheck.cli.writing import load_exporters, write_reports
 from reelcheck.errors import InputError, ReelcheckError, SettingError
 from reelcheck.exporters.base import Exporter, plain_text
 from reelcheck.media.sniff import CONTAINERS
-from reelcheck.pipeline import analyze, choose_analyzers
-from reelcheck.verdict.judge import exit_code
+from reelcheck.pipeline import choose_analyzers, watch
+from reelcheck.verdict.judge import exit_code, judge
 from reelcheck.verdict.policy import Policy, load_policy
+from reelcheck.verdict.reference import ReferenceReport
 from reelcheck.verdict.report import Report
 
 DEFAULT_FORMATS: Final = ("json", "html")
@@ -37,6 +44,8 @@ class Request:
     policy: str
     only: tuple[str, ...]
     profile: str
+    reference: Path | None
+    """The original to measure against."""
     workers: int
     threads: int
     quiet: bool
@@ -56,9 +65,9 @@ def analyze_videos(request: Request, *, strict: bool) -> int:
         raise InputError("no video in the given folders", code="E_NOT_FOUND")
     exporters = _exporters(request, many=len(videos) > 1)
     if len(videos) == 1:
-        report = _watch(videos[0], request, policy)
-        _give(report, videos[0], request, exporters, many=False)
-        return exit_code(report.verdict.decision, strict=strict)
+        watched = _watch(videos[0], request, policy)
+        _give(watched, videos[0], request, exporters, many=False)
+        return exit_code(watched.report.verdict.decision, strict=strict)
     return _analyze_many(videos, request, policy, exporters, strict=strict)
 
 
@@ -85,26 +94,40 @@ def _exporters(request: Request, *, many: bool) -> list[Exporter]:
     return load_exporters(request.formats)
 
 
-def _watch(video: Path, request: Request, policy: Policy) -> Report:
-    with progress_of(video, quiet=request.quiet) as on_progress:
-        return analyze(
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    report: Report
+    comparison: ReferenceReport | None
+
+
+def _watch(video: Path, request: Request, policy: Policy, *, quiet: bool = False) -> _Watched:
+    comparison = None
+    if request.reference is not None:
+        comparison = compare_with(request.reference, video, quiet=quiet or request.quiet)
+    with progress_of(video, quiet=quiet or request.quiet) as on_progress:
+        timeline = watch(
             video,
-            policy=policy,
             profile=request.profile,
             only=request.only,
             threads=request.threads,
             on_progress=on_progress,
         )
+    if comparison is not None:
+        timeline = with_comparison(timeline, comparison)
+    return _Watched(judge(timeline, policy), comparison)
 
 
 def _give(
-    report: Report, video: Path, request: Request, exporters: Sequence[Exporter], *, many: bool
+    watched: _Watched, video: Path, request: Request, exporters: Sequence[Exporter], *, many: bool
 ) -> None:
+    report, comparison = watched.report, watched.comparison
     if request.out is not None:
         folder = request.out / folder_name(video) if many else request.out
         written = write_reports(report, folder, exporters)
+        if comparison is not None:
+            written.append(write_comparison(comparison, folder))
         if not request.quiet:
-            print_summary(report, to_stdout=True)
+            _print(watched)
             for path in written:
                 typer.echo(f"wrote {plain_text(str(path))}", err=True)
         return
@@ -112,7 +135,13 @@ def _give(
         sys.stdout.buffer.write(exporter.render(report))
         sys.stdout.buffer.flush()
     if not exporters and not request.quiet:
-        print_summary(report, to_stdout=True)
+        _print(watched)
+
+
+def _print(watched: _Watched) -> None:
+    print_summary(watched.report, to_stdout=True)
+    if watched.comparison is not None:
+        print_comparison(watched.comparison)
 
 
 def folder_name(video: Path) -> str:
@@ -141,18 +170,12 @@ def _analyze_many(
                 codes.append(outcome.exit_code)
                 continue
             _give(outcome, video, request, exporters, many=True)
-            codes.append(exit_code(outcome.verdict.decision, strict=strict))
+            codes.append(exit_code(outcome.report.verdict.decision, strict=strict))
     return next(code for code in _STRENGTH if code in codes)
 
 
-def _try_watch(video: Path, request: Request, policy: Policy) -> Report | ReelcheckError:
+def _try_watch(video: Path, request: Request, policy: Policy) -> _Watched | ReelcheckError:
     try:
-        return analyze(
-            video,
-            policy=policy,
-            profile=request.profile,
-            only=request.only,
-            threads=request.threads,
-        )
+        return _watch(video, request, policy, quiet=True)
     except ReelcheckError as error:
         return error

@@ -54,6 +54,9 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter per option
     policy: Annotated[str, typer.Option(help="Name of a policy, or its TOML file.")] = "default",
     only: Annotated[str, typer.Option(help="Analyzers to run, comma-separated.")] = "",
     profile: Annotated[str, typer.Option(help="fast, balanced or accurate.")] = "balanced",
+    reference: Annotated[
+        Path | None, typer.Option(help="The original: adds PSNR, SSIM and VMAF against it.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Videos to watch at once.")] = 1,
     threads: Annotated[int, typer.Option(min=1, max=16, help="Decoder threads per video.")] = 2,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on WARN too.")] = False,  # noqa: FBT002 - a flag
@@ -68,6 +71,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter per option
     reelcheck analyze uploads/ --out reports --workers 2
     reelcheck analyze clip.mp4 --policy broadcast-eu --format json,html,edl --out report
     reelcheck analyze clip.mp4 --profile fast --only nudity
+    reelcheck analyze encode.mp4 --reference original.mp4
     """  # noqa: D301 - \b is typer's mark for text that keeps its lines
     from reelcheck.cli.analyze import Request, analyze_videos  # noqa: PLC0415 - quick help
 
@@ -79,6 +83,7 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter per option
             policy=policy,
             only=_words(only),
             profile=profile,
+            reference=reference,
             workers=workers,
             threads=threads,
             quiet=quiet,
@@ -105,6 +110,85 @@ def judge(
 
     with tidy_errors():
         raise typer.Exit(judge_stored(report, policy=policy, format_=format_, strict=strict))
+
+
+@app.command()
+def reference(  # noqa: PLR0913, PLR0917 - one parameter per option
+    original: Annotated[Path, typer.Argument(help="The video to measure against.")],
+    distorted: Annotated[Path, typer.Argument(help="What became of it.")],
+    format_: Annotated[
+        str | None, typer.Option("--format", help="json: the whole comparison on stdout.")
+    ] = None,
+    vmaf: Annotated[str, typer.Option(help="auto (where a program has it), on or off.")] = "auto",
+    search: Annotated[float, typer.Option(help="Seconds to look for the start, either way.")] = 60,
+    offset: Annotated[
+        str | None, typer.Option(help="Where it starts in the original, in seconds: no search.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Measure a video against its original: PSNR, SSIM and VMAF, aligned by themselves.
+
+    \b
+    reelcheck reference original.mp4 encode.mp4
+    reelcheck reference original.mp4 encode.mp4 --format json | jq .measures
+    reelcheck reference original.mp4 part.mp4 --search 3600 --vmaf off
+    """  # noqa: D301 - \b is typer's mark for text that keeps its lines
+    from reelcheck.cli.reference import compare_files, wishes_of  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        wishes = wishes_of(original, distorted, search_seconds=search, offset_seconds=offset)
+        raise typer.Exit(compare_files(wishes, vmaf=vmaf, format_=format_, quiet=quiet))
+
+
+@app.command()
+def calibrate(  # noqa: PLR0913, PLR0917 - one parameter per option
+    labels_csv: Annotated[
+        Path, typer.Argument(help="CSV: file,start_seconds,end_seconds,label[,group].")
+    ],
+    out: Annotated[Path, typer.Option(help="Policy to write, such as policy.toml.")],
+    max_false_alarms_per_hour: Annotated[
+        float | None, typer.Option(help="Promise: no more false alarms in an hour of video.")
+    ] = None,
+    min_recall: Annotated[
+        float | None, typer.Option(help="Promise instead: the share of events that is found.")
+    ] = None,
+    policy: Annotated[str, typer.Option(help="Policy to start from.")] = "default",
+    labels: Annotated[str, typer.Option(help="What to calibrate, comma-separated.")] = "",
+    reports: Annotated[
+        Path | None, typer.Option(help="Folder of stored reports; missing ones are added.")
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="How sure the promise is.")] = 0.9,
+    profile: Annotated[str, typer.Option(help="balanced or accurate.")] = "balanced",
+    threads: Annotated[int, typer.Option(min=1, max=16, help="Decoder threads.")] = 2,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Set the thresholds of a policy from labelled videos, with a promise that is checked.
+
+    \b
+    reelcheck calibrate labels.csv --max-false-alarms-per-hour 1 --out policy.toml
+    reelcheck calibrate labels.csv --min-recall 0.9 --policy ugc-strict --out policy.toml
+    reelcheck calibrate labels.csv --max-false-alarms-per-hour 1 --reports reports --out policy.toml
+    """  # noqa: D301 - \b is typer's mark for text that keeps its lines
+    with tidy_errors():
+        from reelcheck.calibration.choose import Goal  # noqa: PLC0415 - quick help
+        from reelcheck.cli.calibrate import Request, calibrate_policy  # noqa: PLC0415 - quick help
+
+        request = Request(
+            table=labels_csv,
+            goal=Goal(
+                max_false_alarms_per_hour=max_false_alarms_per_hour,
+                min_recall=min_recall,
+                confidence=confidence,
+            ),
+            policy=policy,
+            labels=_words(labels),
+            out=out,
+            reports=reports,
+            profile=profile,
+            threads=threads,
+            quiet=quiet,
+        )
+        raise typer.Exit(calibrate_policy(request))
 
 
 @app.command()

@@ -31,7 +31,9 @@ def write_reports(report: Report, folder: Path, exporters: Sequence[Exporter]) -
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_write(folder / f"{_STEM}{one.suffix}", one.render(report)) for one in exporters]
+        return [
+            write_whole(folder / f"{_STEM}{one.suffix}", one.render(report)) for one in exporters
+        ]
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         raise OutputError(
@@ -40,8 +42,12 @@ def write_reports(report: Report, folder: Path, exporters: Sequence[Exporter]) -
         ) from error
 
 
-def _write(path: Path, data: bytes) -> Path:
-    """Write under another name first: a reader never sees half a report."""
+def write_whole(path: Path, data: bytes) -> Path:
+    """Write under another name first: a reader never sees half a report.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)

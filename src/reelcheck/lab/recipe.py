@@ -149,6 +149,9 @@ class TrainingPart(_Part):
     """Draw every class equally often."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that read clips."""
+    described_draws: Annotated[int, Field(ge=0)] = 0
+    """Of a network with a frozen trunk: how often the trunk describes each training sample before
+    the head learns from that; 0 runs the trunk in every epoch."""
 
 
 class Recipe(_Part):

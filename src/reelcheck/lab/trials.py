@@ -34,6 +34,7 @@ _SMALL: Final[dict[str, dict[str, Any]]] = {
     "faster_rcnn": {"backbone": "small"},
     "mobilenet_v2": {"width_mult": 0.5, "stride": 8},
     "quality": {"width_mult": 0.25},
+    "quality_lite0": {"grid": 2, "trained_blocks": 8},
     "resnet18": {"stride": 8},
     "resnet50": {"stride": 16},
     "single": _CLIP,

@@ -9,8 +9,9 @@ windows that lie wholly inside the picture.
 
 Limits: SSIM is taken at native size, without the downscaling that its authors later put before
 it, and the windows stand on every fourth row and column (as those of FFmpeg's ``ssim`` do, whose
-window is an 8 x 8 box). Against a window on every pixel the mean moved by less than 0.00001 on
-noise; it costs a quarter. Code values of more than 8 bits are scaled to 0 to 255.
+window is an 8 x 8 box). Against a window on every pixel, the mean of a picture moved by 0.0004 on
+average and 0.0021 at most (45 pictures of five everyday scenes, coded well and badly); it costs a
+quarter. Code values of more than 8 bits are scaled to 0 to 255.
 """
 
 from functools import cache

@@ -26,7 +26,8 @@ _QUALITY_CHOICE: Final = 4
 _MIB: Final = 1 << 20
 
 Sample = tuple[Any, Any, int]
-"""A clip [T, 3, h, w] and its class, or fragments with glance and a score; and its number."""
+"""A clip [T, 3, h, w] and its class, or fragments with glance and a score (and the place of its
+cause); and its number."""
 
 
 def check_manifest(
@@ -79,6 +80,7 @@ class ManifestClips(Dataset[Sample]):
         if widths and len(widths) == len(self.rows):
             self.half_widths = widths
         self._scores = found.target == "score"
+        self._causes = found.classes if self._scores else ()
         self._folder = found.folder
         self._recipe = recipe
         varied = recipe.augmentation if part == "train" else None
@@ -106,8 +108,16 @@ class ManifestClips(Dataset[Sample]):
                 len(pictures), self._prepare.spec, jitter="on" if self._jitter else "off"
             )
             inputs = self._prepare(pictures[chosen])
-        target = self.labels[index]
-        return inputs, torch.tensor(target, dtype=torch.float32) if self._scores else target, index
+        return inputs, self._target(index), index
+
+    def _target(self, index: int) -> Any:  # noqa: ANN401 - by kind
+        """Return a class; or a score, float32, with the place of its cause where that is known."""
+        if not self._scores:
+            return self.labels[index]
+        told = [self.labels[index]]
+        if self._causes:
+            told.append(self._causes.index(self.rows[index].label))
+        return torch.tensor(told if self._causes else told[0], dtype=torch.float32)
 
     @property
     def failed(self) -> dict[str, str]:

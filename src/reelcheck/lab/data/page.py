@@ -28,6 +28,7 @@ from reelcheck.lab.data.findings import Findings, Histogram
 from reelcheck.lab.data.manifest import SPLITS, Row
 from reelcheck.lab.data.reading import Pictures, read_pictures
 
+_GAP_PX: Final = 3
 _FRAMES: Final = 3
 _PREVIEW_FPS: Final = Fraction(4)
 _HEIGHT_PX: Final = 90
@@ -187,7 +188,9 @@ def _strip(folder: Path, row: Row) -> Image.Image:
         change=_small,
     )
     chosen = np.linspace(0, len(pictures) - 1, _FRAMES).round().astype(int)
-    return Image.fromarray(np.concatenate([pictures[one] for one in chosen], axis=1))
+    gap = ((0, 0), (0, _GAP_PX), (0, 0))
+    apart = [np.pad(pictures[one], gap, constant_values=255) for one in chosen]
+    return Image.fromarray(np.concatenate(apart, axis=1)[:, :-_GAP_PX])
 
 
 def _small(frames: Pictures) -> Pictures:

@@ -66,7 +66,7 @@ class Data:
     validation: Samples
     test: Samples
     classes: tuple[str, ...]
-    """None where scores are learned."""
+    """Where scores are learned, their causes, if the manifest has labels."""
     fits: frozenset[str]
     """Kinds of networks that take these samples."""
     checked: Survey | BoxSurvey | None = None

@@ -55,8 +55,9 @@ class Survey:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Labels, sorted; none where scores are learned."""
-        return class_names(self.rows) if self.target == "label" else ()
+        """Labels, sorted; where scores are learned the causes that explain them, often none."""
+        labelled = self.target == "label" or all(row.label for row in self.rows)
+        return class_names(self.rows) if labelled else ()
 
 
 def survey(

@@ -18,6 +18,10 @@ _RANK_WEIGHT: Final = 0.3
 """Of the rank loss beside the regression loss, after FAST-VQA (arXiv 2207.02595)."""
 _INTERVAL: Final = 0.8
 """Share of true scores that the predicted interval is to hold."""
+_CAUSE_WEIGHT: Final = 0.1
+"""Of telling the cause of a score, beside the score. Ours."""
+_JUDGED: Final = 3
+"""Score, lower and upper; logits of causes come behind them."""
 
 
 class Lesson(pl.LightningModule):
@@ -130,17 +134,22 @@ def quality_loss(predicted: Tensor, targets: Tensor) -> Tensor:
     """Return regression, rank and interval loss of scores.
 
     Args:
-        predicted: Shape [N, 3]: score, lower, upper.
-        targets: Shape [N].
+        predicted: Shape [N, 3]: score, lower, upper; or [N, 3 + K] with logits of K causes.
+        targets: Shape [N]; or [N, 2] with the place of the cause beside the score.
     """
-    score, lower, upper = predicted.unbind(dim=1)
+    causes = torch.zeros(())
+    if targets.ndim > 1:
+        targets, places = targets[:, 0], targets[:, 1].long()
+        if predicted.shape[1] > _JUDGED:
+            causes = functional.cross_entropy(predicted[:, _JUDGED:], places)
+    score, lower, upper = predicted[:, :_JUDGED].unbind(dim=1)
     regression = functional.smooth_l1_loss(score, targets)
     difference = targets[:, None] - targets[None, :]
     told = score[:, None] - score[None, :]
     rank = functional.relu(difference.abs() - told * difference.sign()).mean()
     tails = (1 - _INTERVAL) / 2
     interval = _pinball(lower, targets, tails) + _pinball(upper, targets, 1 - tails)
-    return regression + _RANK_WEIGHT * rank + interval
+    return regression + _RANK_WEIGHT * rank + interval + _CAUSE_WEIGHT * causes
 
 
 def _pinball(predicted: Tensor, targets: Tensor, quantile: float) -> Tensor:

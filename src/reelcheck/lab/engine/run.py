@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from reelcheck.errors import OutputError, SettingError
 from reelcheck.lab.data.sampler import EpochSampler
 from reelcheck.lab.data.sources import Data, Samples, failed_clips, open_data
+from reelcheck.lab.engine.described import Described
 from reelcheck.lab.engine.lesson import Lesson
 from reelcheck.lab.engine.trainer import make_trainer, processes
 from reelcheck.lab.errors import StoppedError
@@ -70,8 +71,9 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True
     if recipe.training.precision == "64-true":
         network.double()  # Lightning would do so only after a checkpoint was rounded to single
     world, rank = processes()
-    loader = _loader(recipe, data.train, rank=rank, world=world)
-    lesson = Lesson(network, recipe, classes=len(data.classes), steps_per_epoch=len(loader))
+    learning, train_part, validation_part = _learning(recipe, network, data)
+    loader = _loader(recipe, train_part, rank=rank, world=world)
+    lesson = Lesson(learning, recipe, classes=len(data.classes), steps_per_epoch=len(loader))
     trainer = make_trainer(recipe, out, quiet=quiet)
     started = time.monotonic()
     try:
@@ -80,7 +82,7 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True
         with warnings.catch_warnings():
             # Lightning's advice on loaders and folders: both are as they are on purpose.
             warnings.filterwarnings("ignore", module=r"(pytorch_)?lightning")
-            held_out = _still_loader(recipe, data.validation, rank, world)
+            held_out = _still_loader(recipe, validation_part, rank, world)
             trainer.fit(lesson, loader, held_out, ckpt_path=checkpoint, weights_only=True)
         failed = failed_clips(data)
         network.float()
@@ -99,6 +101,18 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True
         seconds=time.monotonic() - started,
         failed=failed,
     )
+
+
+def _learning(recipe: Recipe, network: nn.Module, data: Data) -> tuple[nn.Module, Samples, Samples]:
+    """Return the part of a network that learns, and what it learns from and is watched on."""
+    draws = recipe.training.described_draws
+    if not draws:
+        return network, data.train, data.validation
+    network.train()  # a trunk may vary what it describes while it is in training
+    train_part = Described(data.train, network, recipe, draws=draws)
+    network.eval()
+    validation_part = Described(data.validation, network, recipe, draws=1)
+    return network.get_submodule("head"), train_part, validation_part
 
 
 def _network(recipe: Recipe, data: Data) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from reelcheck.lab.data.sources import Samples
 from reelcheck.lab.errors import DataError
 from reelcheck.lab.measure.detection import FoundBoxes, TruthBoxes
 
+_JUDGED: Final = 3
+"""Score, lower and upper; a quality network may tell causes behind them."""
 Tell = Callable[[Any], list[Any]]
 """Takes the inputs of a batch, returns what the network says of each of its samples: probabilities
 [K], or ``FoundBoxes``, or score, lower and upper [3]."""
@@ -126,7 +128,8 @@ def _teller(network: nn.Module, kind: str) -> Tell:
         return list(network(_to(inputs, device)).softmax(dim=1).double().cpu().numpy())
 
     def quality(inputs: Any) -> list[Any]:  # noqa: ANN401 - by kind
-        return list(network(*_to(inputs, device)).double().cpu().numpy())
+        judged = network(*_to(inputs, device))[:, :_JUDGED]
+        return list(judged.double().cpu().numpy())
 
     def boxes(inputs: Any) -> list[Any]:  # noqa: ANN401 - by kind
         return [
@@ -184,6 +187,8 @@ def gather(tell: Tell, samples: Samples, *, kind: str, batch: int) -> Any:  # no
 
 
 def _truths(targets: Any, kind: str) -> list[Any]:  # noqa: ANN401 - by kind
+    if kind == "quality" and targets.ndim > 1:  # the cause stands beside the score
+        return list(targets[:, 0].tolist())
     if kind != "boxes":
         return list(targets.tolist())
     return [

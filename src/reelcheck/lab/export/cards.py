@@ -11,6 +11,7 @@ from reelcheck.models.card import InputSpec
 
 _INTERVAL_SECONDS: Final = 0.25
 """Of a stream, see ``reelcheck.lab.networks.deepsense``."""
+_JUDGED: Final = ("score", "lower", "upper")
 _TASKS: Final = {
     "clip": "clip classification",
     "image": "picture classification",
@@ -39,7 +40,10 @@ def card_of(
 ) -> dict[str, Any]:
     """Return what a card says of a network, without name, runtime, weights and checksum."""
     spec = _input(recipe, interface)
-    labels = ("score", "lower", "upper") if interface.kind == "quality" else trained.data.classes
+    labels = trained.data.classes
+    if interface.kind == "quality":
+        told = interface.run(interface.batch(1)).shape[1]
+        labels = (*_JUDGED, *labels[: told - len(_JUDGED)])
     tasks = {"boxes": "detection", "quality": "quality without a reference"}
     output: dict[str, Any] = {"name": interface.output, "labels": list(labels)}
     if interface.kind != "classes":

@@ -18,6 +18,7 @@ BUILTIN: Final[dict[str, str]] = {
     "inception_v3": "reelcheck.lab.networks.images:build_inception_v3",
     "mobilenet_v2": "reelcheck.lab.networks.images:build_mobilenet_v2",
     "quality": "reelcheck.lab.networks.quality:build_quality",
+    "quality_lite0": "reelcheck.lab.networks.quality_lite0:build_quality_lite0",
     "resnet18": "reelcheck.lab.networks.images:build_resnet18",
     "resnet50": "reelcheck.lab.networks.images:build_resnet50",
     "single": "reelcheck.lab.networks.action:build_single",
@@ -39,7 +40,7 @@ def build(name: str, *, outputs: int, options: dict[str, Option] | None = None) 
 
     Args:
         name: A key of ``table()``.
-        outputs: Classes, without background; ignored by quality networks.
+        outputs: Classes, without background; of quality networks the causes that they may tell.
         options: Of its builder.
 
     Raises:

@@ -26,10 +26,14 @@ _WINDOW_SECONDS: Final = 1.0
 _REACH_SECONDS: Final = 10.0
 """How far a cut or an insert inside the file may shift what follows and still be named."""
 _WORSE: Final = 4.0
+_GOOD_SHARE: Final = 0.25
 _AS_GOOD: Final = 1.5
 _FLOOR: Final = (0.1 / 219) ** 2
 _MIN_WINDOWS: Final = 2
-_FLIPS: Final = {"mirrored": (2,), "upside down": (1,), "turned by 180 degrees": (1, 2)}
+_MAX_TRIED: Final = 60
+"""Windows that are searched at most: a cut shows in the first of them or not at all."""
+FLIPS: Final = {"mirrored": (2,), "upside down": (1,), "turned by 180 degrees": (1, 2)}
+"""Axes of the looks that undo it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ def flipped(reference: Look, distorted: Look, found: Indices) -> str:
     """Return how the distorted picture is flipped, in words; empty when it is not."""
     ours, theirs = _pairs(reference, distorted, found)
     straight = _median_correlation(ours, theirs)
-    for words, axes in _FLIPS.items():
+    for words, axes in FLIPS.items():
         other = _median_correlation(ours, np.flip(theirs, axes))
         if other >= SAME and 1 - other < _MIRROR_GAIN * (1 - straight):
             return words
@@ -94,23 +98,35 @@ def slip(reference: Look, distorted: Look, found: Indices) -> Slip | None:
     """Return where the offset changes inside the file, or ``None``.
 
     A window of a second has slipped when its looks differ four times as much as those of the
-    usual window, and another offset within ten seconds makes them as like as the usual ones.
-    Two windows in a row must agree: a freeze has no such offset, and damage is damage anywhere.
+    well-aligned quarter, and another offset within ten seconds makes them as like as those. Two
+    windows in a row must agree: a freeze has no such offset, and damage is damage anywhere.
     """
     windows = _windows(distorted, found)
     if len(windows) <= _MIN_WINDOWS:
         return None
     costs = [_cost(reference, distorted, window, found[window]) for window in windows]
-    usual = float(np.median(costs))
+    usual = float(np.quantile(costs, _GOOD_SHARE))
+    good = [w for w, cost in zip(windows, costs, strict=True) if cost <= usual]
+    if likeness(reference, distorted, _only(found, good)) < SAME:
+        return None
     before: Slip | None = None
+    tried = 0
     for window, cost in zip(windows, costs, strict=True):
         now = None
-        if cost > _WORSE * usual + 4 * _FLOOR:
+        if cost > _WORSE * (usual + _FLOOR) and tried < _MAX_TRIED:
+            tried += 1
             now = _local(reference, distorted, window, found, _AS_GOOD * usual + _FLOOR)
         if now and before and abs(now.by_seconds - before.by_seconds) < _WINDOW_SECONDS / 4:
             return before
         before = now
     return None
+
+
+def _only(found: Indices, windows: list[Indices]) -> Indices:
+    kept = np.full_like(found, NO_PARTNER)
+    for window in windows:
+        kept[window] = found[window]
+    return kept
 
 
 def _windows(distorted: Look, found: Indices) -> list[Indices]:
@@ -141,6 +157,4 @@ def _local(
             best, best_cost = frames, cost
     if not best:
         return None
-    return Slip(
-        at_seconds=float(distorted.line.starts_seconds[window[0]]), by_seconds=best * step
-    )
+    return Slip(at_seconds=float(distorted.line.starts_seconds[window[0]]), by_seconds=best * step)

@@ -1,9 +1,9 @@
 """Which frame of the reference belongs to which frame of the distorted file.
 
 A frame of the distorted file belongs to the frame of the reference that stands half a frame after
-it appears, half of the shorter usual frame of the two. For equal rates that is the nearest in
-time, whatever the container rounds; a repeated frame belongs to the frame that it repeats, and a
-frame of variable rate to the one that is still standing.
+it appears: half of its own length, or of the short frames of the reference if these are shorter.
+For equal rates that is the nearest in time, whatever the container rounds; a repeated frame belongs
+to the frame that it repeats, and a frame of variable rate to the one that is still standing.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 NO_PARTNER: Final = -1
+_SHORT: Final = 10
+_SAMPLED: Final = 2001
 
 Indices = NDArray[np.intp]
 
@@ -29,18 +31,29 @@ class Line:
     """Exact seconds at which each stops standing."""
     usual: Fraction
     """Median time from one frame to the next, seconds; the length of the only frame if one."""
+    short: Fraction
+    """Length of short frames: a tenth of the steps are at most this long, seconds."""
     starts_seconds: NDArray[np.float64]
     ends_seconds: NDArray[np.float64]
 
     @classmethod
     def of(cls, starts: tuple[Fraction, ...], ends: tuple[Fraction, ...]) -> "Line":
         """Return the line of the frames with these times."""
-        steps = [after - before for before, after in zip(starts, starts[1:], strict=False)]
+        starts_seconds = np.array([float(at) for at in starts])
+        order = np.argsort(np.diff(starts_seconds), kind="stable")
+
+        def step(rank: int) -> Fraction:
+            if not len(order):
+                return ends[0] - starts[0]
+            first = int(order[rank])
+            return starts[first + 1] - starts[first]
+
         return cls(
             starts=starts,
             ends=ends,
-            usual=median_low(steps) if steps else ends[0] - starts[0],
-            starts_seconds=np.array([float(at) for at in starts]),
+            usual=step((len(order) - 1) // 2),
+            short=step(len(order) // _SHORT),
+            starts_seconds=starts_seconds,
             ends_seconds=np.array([float(at) for at in ends]),
         )
 
@@ -62,7 +75,9 @@ class Shift:
 def partners(reference: Line, distorted: Line, shift: Shift) -> Indices:
     """Return for each frame of the distorted file its frame of the reference, or ``NO_PARTNER``."""
     speed = float(shift.speed)
-    half = min(float(reference.usual), speed * float(distorted.usual)) / 2
+    own = distorted.ends_seconds - distorted.starts_seconds
+    own = speed * np.where(own > 0, own, float(distorted.usual))
+    half = np.minimum(own, float(reference.short)) / 2
     at = float(shift.offset) + speed * distorted.starts_seconds + half
     found = np.searchsorted(reference.starts_seconds, at, side="right") - 1
     shown = (found >= 0) & (at < reference.ends_seconds[np.maximum(found, 0)])
@@ -70,17 +85,20 @@ def partners(reference: Line, distorted: Line, shift: Shift) -> Indices:
 
 
 def settled(reference: Line, distorted: Line, shift: Shift) -> Shift:
-    """Return the exact shift that pairs the same frames: the median over frames that first show one.
+    """Return the exact shift that pairs the same frames.
 
+    It is the median over those frames that are the first to show their partner.
     For equal rates this is the difference of two timestamps, free of any rounding of ours.
     """
     found = partners(reference, distorted, shift)
     firsts = np.flatnonzero((found != NO_PARTNER) & (found != np.roll(found, 1)))
     if not len(firsts):
         return shift
+    places = np.linspace(0, len(firsts) - 1, min(len(firsts), _SAMPLED)).astype(np.intp)
     exact = Shift(
         offset=median_low(
-            reference.starts[int(found[j])] - shift.speed * distorted.starts[int(j)] for j in firsts
+            reference.starts[int(found[j])] - shift.speed * distorted.starts[int(j)]
+            for j in firsts[places]
         ),
         speed=shift.speed,
     )

@@ -3,10 +3,10 @@
 Nothing is compared here. What comes out is small: a thousand bytes a frame.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final, Protocol
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -23,7 +23,6 @@ from reelcheck.media.fitting import Crop
 from reelcheck.media.planes import GridSampler, planar_yuv, plane
 from reelcheck.media.source import Source
 from reelcheck.settings import Limits
-from reelcheck.spans import TimeSpan
 
 LOOK_ROWS: Final = 18
 LOOK_COLUMNS: Final = 32
@@ -37,8 +36,18 @@ _BAR_STEP_FRAMES: Final = 12
 _THREADS: Final = 2
 
 Floats = NDArray[np.float32]
-Tell = Callable[[float], None]
-"""Takes the seconds of video that were decoded so far."""
+
+
+class Listener(Protocol):
+    """Whoever wants to know how far a decoding has come."""
+
+    def opened(self, role: str, claimed_seconds: float) -> None:
+        """Take note that a file was opened, and how long it says it is."""
+        ...
+
+    def reached(self, role: str, seconds: float) -> None:
+        """Take note of the seconds of video that were decoded so far."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,30 +131,30 @@ def open_file(file: File, *, threads: int = _THREADS) -> Opened:
     return Opened(source=source, decoder=decoder, origin=origin_of(source))
 
 
-def track(file: File, *, crop: Crop | None, tell: Tell) -> Track:
+def track(file: File, *, crop: Crop | None, listener: Listener) -> Track:
     """Decode a file once and return what it showed.
 
     Args:
         file: The open file.
         crop: Part of the upright picture that the looks are taken of; ``None`` for all.
-        tell: Is called for every frame.
+        listener: Is told of every frame.
 
     Raises:
         VideoError: the gate refuses the file, or it has no frame.
     """
     opened = open_file(file)
     with opened.source:
+        listener.opened(file.role, float(opened.source.claims.duration or 0))
         made = _Maker(opened, crop)
         stopped = ""
         try:
             for timed in opened.frames():
                 made.see(timed)
-                tell(made.reached)
-                if made.reached > file.limits.duration_seconds:
-                    limit = file.limits.duration_seconds
-                    raise VideoError(f"longer than {limit:g} s", code="E_DURATION_LIMIT")
+                listener.reached(file.role, made.reached)
+                _check_length(made.reached, file.limits)
         except VideoError as error:
             stopped = f"{error.code}: {error}"
+        made.must_have_frames(stopped)
         account = settle(
             Pass(
                 source=opened.source,
@@ -157,6 +166,11 @@ def track(file: File, *, crop: Crop | None, tell: Tell) -> Track:
             )
         )
         return made.track(account)
+
+
+def _check_length(seconds: float, limits: Limits) -> None:
+    if seconds > limits.duration_seconds:
+        raise VideoError(f"longer than {limits.duration_seconds:g} s", code="E_DURATION_LIMIT")
 
 
 class _Maker:
@@ -193,6 +207,12 @@ class _Maker:
         self._looks.append(_look(self._cut(grid)).astype(np.float16))
         length = timed.length * self._opened.decoder.clock.time_base
         self._ends.append(self._starts[-1] + length)
+
+    def must_have_frames(self, stopped: str) -> None:
+        """Refuse a file of which nothing was seen."""
+        if not self._starts:
+            code = stopped.partition(":")[0] or "E_NO_FRAMES"
+            raise VideoError(stopped or "not one frame could be decoded", code=code)
 
     def _begin(self, frame: VideoFrame) -> None:
         opened = self._opened
@@ -311,10 +331,13 @@ def _nominal(colour: Colour) -> tuple[float, float]:
     return (0.0, 256 * top - 1) if colour.full_range else (16 * top, 235 * top)
 
 
-def _damaged(starts: list[Fraction], account: Account, stream: int) -> NDArray[np.bool_]:
-    bad = [s.span for s in account.spans if s.stream == stream and s.state == "damaged"]
-    return np.array([_hit(start, bad) for start in starts], dtype=np.bool_)
-
-
-def _hit(at: Fraction, spans: list[TimeSpan]) -> bool:
-    return any(span.start <= at < span.end for span in spans)
+def _damaged(starts: Sequence[Fraction], account: Account, stream: int) -> NDArray[np.bool_]:
+    """Return which frames appear inside damaged spans; spans and frames are both in order."""
+    bad = iter(s.span for s in account.spans if s.stream == stream and s.state == "damaged")
+    span = next(bad, None)
+    hit = list[bool]()
+    for start in starts:
+        while span is not None and span.end <= start:
+            span = next(bad, None)
+        hit.append(span is not None and span.start <= start)
+    return np.array(hit, dtype=np.bool_)
