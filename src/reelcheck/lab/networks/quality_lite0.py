@@ -7,8 +7,8 @@ costs nothing to get, where the same picture in RGB costs 26 ms at 1080p. Ideas 
   ``quality_fragments``); each fragment is described by itself, so that no seam is seen;
 - means and spreads of ImageNet features at four depths, as in ``quality``;
 - fragments are pooled by their mean, their spread and a mean that leans to the worst;
-- in training, pictures are turned and mirrored: quality does not depend on it, so neither should
-  the score (ours).
+- in training, pictures are turned, mirrored and lit otherwise: quality hardly depends on it, so
+  neither should the score (ours).
 
 Limits: single pictures; nothing between them (freezes, judder), no colour.
 """
@@ -36,6 +36,10 @@ _DESCRIPTION: Final = 96
 _GREY: Final = (0.299, 0.587, 0.114)
 """ITU-R BT.601, as Pillow turns RGB into grey."""
 _VARIANCE_FLOOR: Final = 1e-5
+_CONTRAST: Final = 0.15
+_BRIGHTNESS: Final = 0.15
+"""How much light may vary in training: a scene of another brightness looks as good. Ours; the
+brightness in units of half the range."""
 _START_MARGIN: Final = -1.0
 """Softplus of it is 0.3: the half width with which an interval begins."""
 
@@ -162,7 +166,7 @@ class QualityLite0(nn.Module):
         grey = (fragments * self.grey).sum(dim=2, keepdim=True).flatten(0, 1)
         whole = (glance * self.grey).sum(dim=1, keepdim=True)
         if self.training:
-            grey, whole = _turned(grey, whole)
+            grey, whole = _relit(*_turned(grey, whole))
         each = self.trunk(_apart(grey, self._grid))
         count = fragments.shape[1] * self._grid**2
         return each.reshape(-1, count, _STATISTICS), self.trunk(whole)
@@ -181,6 +185,13 @@ def _turned(grey: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
     if torch.rand(()) < 0.5:  # noqa: PLR2004 - a coin
         grey, whole = grey.transpose(2, 3), whole.transpose(2, 3)
     return grey.contiguous(), whole.contiguous()
+
+
+def _relit(grey: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
+    """Change contrast and brightness of a batch by chance, fragments and glance alike."""
+    contrast = 1 + _CONTRAST * (2 * torch.rand(()) - 1)
+    brightness = _BRIGHTNESS * (2 * torch.rand(()) - 1)
+    return grey * contrast + brightness, whole * contrast + brightness
 
 
 def _apart(mosaics: Tensor, grid: int) -> Tensor:
