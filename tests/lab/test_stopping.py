@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,8 @@ def started(arguments: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # What runs behind a shell's & ignores Ctrl-C, and would hand that down.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     )
 
 
@@ -79,7 +82,7 @@ def difference(first: Path, second: Path) -> float:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_training_says_so_and_can_go_on(number: signal.Signals, tmp_path: Path) -> None:
-    recipe = written(tmp_path / "one", count=1600)
+    recipe = written(tmp_path / "one", count=480)
     process = started(command(recipe))
     wait_for(recipe.parent / "run" / "last.ckpt", process)
 
@@ -95,7 +98,7 @@ def test_a_stopped_training_says_so_and_can_go_on(number: signal.Signals, tmp_pa
 
 
 def test_no_room_for_a_checkpoint_keeps_the_last_good_one(tmp_path: Path) -> None:
-    recipe = written(tmp_path / "one", count=1600)
+    recipe = written(tmp_path / "one", count=480)
     run = recipe.parent / "run"
     process = started(command(recipe))
     wait_for(run / "last.ckpt", process)
@@ -128,7 +131,8 @@ def test_a_killed_rank_and_a_resume_give_the_uninterrupted_weights(tmp_path: Pat
     whole = written(tmp_path / "whole", count=96, batch=8)
     broken = written(tmp_path / "broken", count=96, batch=8)
     process = started(command(whole, processes=2))
-    assert process.wait(timeout=120) == 0, process.communicate()[1]
+    _, talk = process.communicate(timeout=120)
+    assert process.returncode == 0, talk
 
     process = started(command(broken, processes=2))
     wait_for(broken.parent / "run" / "last.ckpt", process)
