@@ -164,10 +164,3 @@ def test_the_interval_holds_the_score_whatever_the_margin() -> None:
 
     assert (told[:, 1] <= told[:, 0]).all()
     assert (told[:, 0] <= told[:, 2]).all()
-
-
-def test_the_shipped_card_is_of_this_network() -> None:
-    card = load_card("quality")
-
-    assert card.extra_inputs[0].name == "glance"
-    assert card.output.labels[:3] == ("score", "lower", "upper")
