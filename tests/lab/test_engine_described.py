@@ -15,7 +15,7 @@ from reelcheck.lab.export.bundle import export_bundle
 from reelcheck.lab.networks.quality_lite0 import QualityLite0, build_quality_lite0
 from reelcheck.lab.recipe import Recipe
 from reelcheck.media.synth import write_video
-from reelcheck.models.card import load_card, parse_card
+from reelcheck.models.card import parse_card
 
 CAUSES = ("blur", "noise")
 
