@@ -105,7 +105,7 @@ def test_without_weights_the_accurate_profile_uses_the_classical_detector(
     assert isinstance(ShotsAnalyzer.for_profile("accurate"), ShotsAnalyzer)
 
 
-@pytest.mark.skipif(not HERE, reason="needs the weights that tools/convert_transnetv2.py makes")
+@pytest.mark.skipif(not HERE, reason="needs the weights: reelcheck models get transnetv2")
 def test_the_network_finds_planted_cuts_at_the_first_new_frame(tmp_path: Path) -> None:
     frames = ((textured(i // 8, seed=i // 60, width_px=192, height_px=108), i) for i in range(180))
     path = write_video(tmp_path / "clip.mkv", frames)

