@@ -20,6 +20,8 @@ from reelcheck.verdict.policy import load_policy
 from reelcheck.verdict.report import (
     Event,
     Quality,
+    QualityCause,
+    QualityShot,
     Report,
     Signal,
     Worst,
@@ -72,8 +74,13 @@ def test_the_published_schema_accepts_a_full_report() -> None:
         scale=(1, 5),
         interval=(3.9, 4.3),
         worst_5_percent=2.2,
-        worst=Worst(start_seconds=3, score=1.5),
-        causes=("blur",),
+        worst=Worst(start_seconds=3, end_seconds=4, score=1.5),
+        causes=(QualityCause(cause="blur", share=0.25),),
+        shots=(
+            QualityShot(start_seconds=0, end_seconds=3, score=4.5),
+            QualityShot(start_seconds=3, end_seconds=3.2, score=None),
+        ),
+        judged_seconds=59,
     )
     report = judged().model_copy(update={"quality": quality})
 

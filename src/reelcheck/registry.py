@@ -51,9 +51,11 @@ ANALYZERS = Registry(
     "analyzer",
     builtin={
         "defects": "reelcheck.analyzers.defects:DefectsAnalyzer",
+        "fights": "reelcheck.analyzers.fights:FightsAnalyzer",
         "flashes": "reelcheck.analyzers.flashes:FlashesAnalyzer",
         "loudness": "reelcheck.analyzers.loudness:LoudnessAnalyzer",
         "nudity": "reelcheck.analyzers.nudity:NudityAnalyzer",
+        "quality": "reelcheck.analyzers.quality:QualityAnalyzer",
         "shots": "reelcheck.analyzers.shots:ShotsAnalyzer",
     },
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from reelcheck import __version__
+from reelcheck.cli import models_app as guarding
 from reelcheck.cli.errors import tidy_errors
 from reelcheck.errors import MissingExtraError
 
@@ -24,6 +25,7 @@ models_app = typer.Typer(
     rich_markup_mode=None, no_args_is_help=True, help="Look at the models and their cards."
 )
 app.add_typer(models_app, name="models")
+guarding.register(models_app)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's callback form

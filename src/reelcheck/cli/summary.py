@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reelcheck.exporters.base import plain_text
+from reelcheck.exporters.base import plain_text, quality_words
 from reelcheck.verdict.report import Decision, Event, Reason, Report
 
 _STYLES: Final[dict[Decision, str]] = {
@@ -44,6 +44,9 @@ def print_summary(report: Report, *, to_stdout: bool) -> None:
     head.append(f"  {plain_text(report.video.name)}", style="bold")
     console.print(head)
     console.print(Text(_facts(report), style="dim"))
+    if report.quality:
+        at = clock_time(report.quality.worst.start_seconds)
+        console.print(f"  quality {quality_words(report.quality, worst_at=at)}", markup=False)
     shown = [event for event in report.events if event.severity != "info"]
     if shown:
         console.print(_findings(shown, report))

@@ -5,7 +5,7 @@ import re
 from fractions import Fraction
 from typing import Final, Protocol, runtime_checkable
 
-from reelcheck.verdict.report import Event, Report
+from reelcheck.verdict.report import Event, Quality, Report
 from reelcheck.verdict.rounding import microseconds
 
 
@@ -76,6 +76,44 @@ def explanation(event: Event) -> str:
         text += f"; {event.note}"
     if event.waived:
         text += f"; waived: {event.waived}"
+    return plain_text(text)
+
+
+_GRADES: Final = ("bad", "poor", "fair", "good", "excellent")
+"""ITU-T P.910, 1 to 5."""
+_ADVICE: Final = {
+    "banding": "code it with 10 bits, or dither before coding",
+    "blur": "check the focus, or get the sharp original",
+    "compression": "code it at a higher bit rate, or get the original",
+    "exposure": "too dark or too bright to see much: correct the exposure",
+    "loss": "data were lost on the way: send it again",
+    "noise": "denoise before coding, or record with more light",
+    "scaling": "it was enlarged: get it at its own size",
+    "sharpening": "sharpen less",
+}
+
+
+def grade(score: float) -> str:
+    """Return the word for a score of 1 to 5."""
+    return _GRADES[min(4, max(0, math.floor(score - 0.5)))]
+
+
+def quality_words(quality: Quality, *, worst_at: str) -> str:
+    """Return one safe line about the quality of a video: score, worst moment, and what would help.
+
+    Args:
+        quality: Of a report.
+        worst_at: Time of the worst moment, for a person.
+    """
+    low, high = quality.interval
+    text = (
+        f"{quality.score:.1f} of {quality.scale[1]:.0f}, {grade(quality.score)} (90 % interval "
+        f"{low:.1f} to {high:.1f}); worst {quality.worst.score:.1f} at {worst_at}"
+    )
+    if quality.causes:
+        first = quality.causes[0]
+        text += f"; likely cause: {first.cause}, {100 * first.share:.0f} % of the time"
+        text += f" ({_ADVICE[first.cause]})" if first.cause in _ADVICE else ""
     return plain_text(text)
 
 

@@ -26,8 +26,22 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _MAX_JOB_BYTES: Final = 1 << 20
 _MAX_OPEN_FILES: Final = 256
-_KEPT_ENVIRONMENT: Final = frozenset({"HOME", "REELCHECK_MODELS", "XDG_DATA_HOME"})
-"""Where weights lie, and nothing else: secrets are often kept in the environment."""
+_KEPT_ENVIRONMENT: Final = frozenset(
+    {
+        "HOME",
+        "ORT_DISABLE_TELEMETRY",
+        "REELCHECK_CONFIG",
+        "REELCHECK_MODELS",
+        "REELCHECK_MODEL_KEY",
+        "REELCHECK_STRICT_MODELS",
+        "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME",
+    }
+)
+"""What it takes to load models, and nothing else: secrets are often kept in the environment.
+
+The key of encrypted models is among them, for it is here that they are decrypted.
+"""
 
 
 def serve(control: socket.socket) -> None:

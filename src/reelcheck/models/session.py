@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelcheck.models.card import Card
+from reelcheck.models.protect.probes import refuse_other_answers
+from reelcheck.models.protect.trust import model_settings
+from reelcheck.models.store import read_probes
 
 
 class Runner(Protocol):
@@ -38,7 +41,7 @@ _RUNTIMES: Final = {
 
 
 def open_session(card: Card, *, folder: Path | None = None) -> Runner:
-    """Load the model of a card.
+    """Load the model of a card; in strict mode, ask it its probes.
 
     Args:
         card: What to load, and on which runtime.
@@ -46,10 +49,15 @@ def open_session(card: Card, *, folder: Path | None = None) -> Runner:
 
     Raises:
         ModelError: the weights are missing, or are not those of the card, or the server of a
-            remote model does not serve it.
+            remote model does not serve it, or it does not answer its probes as it did.
         MissingExtraError: the runtime is not installed.
     """
     module, _, name = _RUNTIMES[card.runtime].partition(":")
     kind = getattr(import_module(module), name)
     where = {} if card.runtime == "serving" else {"folder": folder}
-    return cast("Runner", kind(card, **where))
+    runner = cast("Runner", kind(card, **where))
+    if folder is None and model_settings().mode == "strict":
+        probes = read_probes(card)
+        if probes is not None:
+            refuse_other_answers(probes, card, runner)
+    return runner

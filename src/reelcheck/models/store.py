@@ -4,8 +4,9 @@ import errno
 import hashlib
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,14 @@ from reelcheck.models.card import (
     parse_card,
     store_folder,
 )
+from reelcheck.models.protect.encrypting import is_licence
+from reelcheck.models.protect.folder import read_folder
+from reelcheck.models.protect.keys import PublicKey
+from reelcheck.models.protect.opening import Opened, admit, is_guarded, open_guarded
+from reelcheck.models.protect.probes import PROBES_FILE, Probes, from_bytes
+from reelcheck.models.protect.sealing import SUFFIX
+from reelcheck.models.protect.signing import Signed, unsigned
+from reelcheck.models.protect.versions import refuse_older, remember
 
 FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What the system calls a full disk, a used-up quota and a file beyond its limit."""
@@ -54,9 +63,17 @@ def _whole(card: Card, folder: Path) -> Path | None:
     if not card.weights.file:
         return None
     path = folder / card.weights.file
-    here = path.is_dir() if card.runtime == "savedmodel" else path.is_file()
     structure = card.weights.structure
-    return path if here and (not structure or (folder / structure).is_file()) else None
+    if structure and not _sealed_or_plain(folder / structure):
+        return None
+    if card.runtime == "savedmodel":
+        return path if path.is_dir() else None
+    return _sealed_or_plain(path)
+
+
+def _sealed_or_plain(path: Path) -> Path | None:
+    sealed = path.with_name(f"{path.name}{SUFFIX}")
+    return next((one for one in (path, sealed) if one.is_file()), None)
 
 
 def own_names() -> Iterator[str]:
@@ -77,14 +94,95 @@ def add_bundle(folder: Path) -> Card:
     path = folder / CARD_FILE
     if not path.is_file():
         raise SettingError(f"there is no {CARD_FILE} in {folder}")
-    card = parse_card(path.read_text("utf-8"), where=str(path))
+    opened = open_guarded(folder) if is_guarded(folder) else None
+    card = opened.card if opened else parse_card(path.read_text("utf-8"), where=str(path))
     if card.name in set(card_names()) or not is_safe_name(card.name):
         raise SettingError(
             f"a model of one's own cannot be called {card.name!r}",
             hint="lower-case letters, digits and _; no name of the catalogue",
         )
-    put(card.name, {CARD_FILE: path.read_bytes(), **_bundled(card, folder)})
+    admit(card, opened)
+    if opened is None:
+        beside = {
+            one.name: one.read_bytes()
+            for one in folder.iterdir()
+            if one.is_file()
+            and not one.is_symlink()
+            and (one.name == PROBES_FILE or is_licence(one.name))
+        }
+        put(card.name, {**beside, CARD_FILE: path.read_bytes(), **_bundled(card, folder)})
+        return card
+    _check_parts(card, opened)
+    put(card.name, opened.stored)
+    if opened.signed:
+        remember(card.name, card.version)
     return card
+
+
+def card_of_bundle(folder: Path) -> Card:
+    """Return the card of a bundle, as it was signed where it is signed.
+
+    Raises:
+        SettingError: there is none, or it is wrong.
+        ModelError: the bundle is not as it was signed.
+    """
+    if is_guarded(folder):
+        return open_guarded(folder).card
+    path = folder / CARD_FILE
+    if not path.is_file():
+        raise SettingError(f"there is no {CARD_FILE} in {folder}")
+    return parse_card(path.read_text("utf-8"), where=str(path))
+
+
+def verify_bundle(
+    folder: Path, *, trusted: Sequence[PublicKey] | None = None, key_file: Path | None = None
+) -> Signed:
+    """Check the signatures and the weights of a bundle; return what the signatures say.
+
+    Args:
+        folder: Of the bundle.
+        trusted: Whose signatures count; by default those of the keys that the user trusts.
+        key_file: With the key, if it is encrypted; by default see ``protect.model_key``.
+
+    Raises:
+        ModelError: it is not signed, not by such a key, not as it was signed, or older than one
+            that was seen. The message names the culprit.
+        SettingError: its card is wrong.
+        MissingExtraError: the library that checks it is not installed.
+        OutputError: that it was seen cannot be written down.
+    """
+    opened = open_guarded(folder, trusted=trusted, key_file=key_file)
+    if opened.signed is None:
+        raise unsigned("the bundle has no signature", hint="reelcheck models sign DIR --key FILE")
+    _check_parts(opened.card, opened)
+    refuse_older(opened.card.name, opened.card.version)
+    remember(opened.card.name, opened.card.version)
+    return opened.signed
+
+
+def _check_parts(card: Card, opened: Opened) -> None:
+    if card.runtime != "serving":
+        content = _parts_of(card, opened.content)
+        check(card, digest_of(card, content), hint="export the bundle again")
+
+
+def _parts_of(card: Card, content: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the weights among the files of a bundle, named as ``Parts.content`` names them."""
+    if card.runtime == "savedmodel":
+        inside = f"{card.weights.file.rstrip('/')}/"
+        found = {
+            name.removeprefix(inside): data
+            for name, data in content.items()
+            if name.startswith(inside)
+        }
+    else:
+        names = [name for name in (card.weights.file, card.weights.structure) if name]
+        found = {name: content[name] for name in names if name in content}
+        if len(found) < len(names):
+            found = {}
+    if not found:
+        raise _missing(card, place=f"the bundle of {card.name}")
+    return found
 
 
 def _bundled(card: Card, folder: Path) -> dict[str, bytes]:
@@ -137,21 +235,6 @@ def digest_of(card: Card, content: dict[str, bytes]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def read_folder(folder: Path) -> dict[str, bytes]:
-    """Return the files below a folder by their relative names.
-
-    Raises:
-        ModelError: one of them is a link, which could lead anywhere.
-    """
-    content = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            raise ModelError(f"{path} is a link", code="E_MODEL_INTEGRITY", hint="copy the file")
-        if path.is_file():
-            content[path.relative_to(folder).as_posix()] = path.read_bytes()
-    return content
-
-
 def read_parts(card: Card, *, folder: Path | None = None) -> Parts:
     """Return the weights of a model, checked against the card.
 
@@ -164,18 +247,65 @@ def read_parts(card: Card, *, folder: Path | None = None) -> Parts:
     """
     path = locate(card) if folder is None else _whole(card, folder)
     if path is None:
-        names = [name for name in (card.weights.structure, card.weights.file) if name]
-        place = folder or store_folder() / card.name
-        raise ModelError(
-            f"the weights of model {card.name!r} are not on this machine: {' or '.join(names)} "
-            f"is missing",
-            code="E_MODEL_MISSING",
-            hint=f"{_remedy(card)}; they belong in {place}".removeprefix("; "),
-        )
-    content = read_folder(path) if path.is_dir() else _pair(card, path)
+        raise _missing(card, place=str(folder or store_folder() / card.name))
+    opened = _opened(card, folder)
+    if opened:
+        if path.is_dir() and opened.content is not opened.stored:
+            raise ModelError(
+                f"model {card.name!r} is encrypted, and TensorFlow loads from plain files only",
+                code="E_MODEL_KEY",
+                hint="export it as onnx, or decrypt it where that is allowed",
+            )
+        content = _parts_of(card, opened.content)
+    else:
+        content = read_folder(path) if path.is_dir() else _pair(card, path)
     digest = digest_of(card, content)
     check(card, digest, hint=_remedy(card) or "export the bundle again, then: reelcheck models add")
     return Parts(path=path, content=content, sha256=digest)
+
+
+def read_probes(card: Card, *, folder: Path | None = None) -> Probes | None:
+    """Return the probes of a model, ``None`` where it has none.
+
+    Args:
+        card: Of the model.
+        folder: A bundle that is not in the store.
+
+    Raises:
+        ModelError: they are damaged, or the bundle is not as it was signed.
+    """
+    if folder is None and card.name in set(card_names()):
+        shipped = resources.files("reelcheck.models") / "probes" / f"{card.name}.safetensors"
+        return from_bytes(shipped.read_bytes()) if shipped.is_file() else None
+    opened = _opened(card, folder)
+    if opened:
+        data = opened.content.get(PROBES_FILE)
+    else:
+        path = (folder or store_folder() / card.name) / PROBES_FILE
+        data = path.read_bytes() if path.is_file() else None
+    return from_bytes(data) if data is not None else None
+
+
+def _opened(card: Card, folder: Path | None) -> Opened | None:
+    """Return the bundle of a model if it is protected; refuse what the user does not let run."""
+    if folder is not None:  # the lab's own, or one that is looked at before it is added
+        return open_guarded(folder) if is_guarded(folder) else None
+    if card.name in set(card_names()):
+        return None  # its weights are pinned by the card, which comes with reelcheck
+    place = store_folder() / card.name
+    opened = open_guarded(place) if is_guarded(place) else None
+    admit(card, opened)
+    return opened
+
+
+def _missing(card: Card, *, place: str) -> ModelError:
+    names = [name for name in (card.weights.structure, card.weights.file) if name]
+    return ModelError(
+        f"the weights of model {card.name!r} are not on this machine: {' or '.join(names)} "
+        f"is missing",
+        code="E_MODEL_MISSING",
+        hint=f"{_remedy(card)}; they belong in {place}".removeprefix("; "),
+    )
 
 
 def _remedy(card: Card) -> str:

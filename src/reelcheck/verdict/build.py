@@ -7,11 +7,13 @@ result is the same as if the video had been watched again.
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from reelcheck import __version__
 from reelcheck.frames import AudioInfo, MediaInfo, VideoInfo
 from reelcheck.spans import Observation
+from reelcheck.verdict.quality import quality_of
 from reelcheck.verdict.report import (
     AudioStream,
     ColourReport,
@@ -54,7 +56,7 @@ def unjudged(timeline: Timeline) -> Report:
         verdict=Verdict(decision="INCONCLUSIVE", policy="", reasons=(), checks=()),
         events=tuple(_event(item) for item in finite if item.label),
         signals=_signals([item for item in finite if not item.label], timeline.media),
-        quality=None,
+        quality=quality_of(replace(timeline, observations=tuple(finite))),
         models=tuple(
             ModelReport(
                 name=model.name, version=model.version, sha256=model.sha256, licence=model.licence

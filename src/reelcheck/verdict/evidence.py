@@ -3,11 +3,11 @@
 import base64
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from reelcheck.verdict.report import SEVERITY_ORDER, Event, Evidence, Report, Signal
+from reelcheck.verdict.report import SEVERITY_ORDER, Event, Evidence, Quality, Report, Signal
 from reelcheck.verdict.rounding import microseconds, seconds, seconds_of
 from reelcheck.verdict.timeline import Timeline
 
@@ -41,14 +41,17 @@ def stills_of(source: Timeline | Report) -> list[Still]:
             for picture in source.pictures
         }
     else:
+        kept = [(event.stream, event.evidence) for event in source.events]
+        if source.quality and source.video.video_streams:
+            kept.append((source.video.video_streams[0].stream, source.quality.worst.evidence))
         stills = {
             Still(
-                stream=event.stream,
-                at_us=microseconds(event.evidence.time_seconds),
-                jpeg_base64=event.evidence.jpeg_base64,
+                stream=stream,
+                at_us=microseconds(evidence.time_seconds),
+                jpeg_base64=evidence.jpeg_base64,
             )
-            for event in source.events
-            if event.evidence
+            for stream, evidence in kept
+            if evidence
         }
     return sorted(stills)
 
@@ -64,24 +67,56 @@ def with_evidence(
     by_stream: defaultdict[int, list[Still]] = defaultdict(list)
     for still in stills:
         by_stream[still.stream].append(still)
-    shy_us = _sensitive_stretches(events, report)
-    is_blind = any(failure.analyzer in SENSITIVE_ANALYZERS for failure in report.failures)
+    is_sensitive = _sensitivity(events, report)
     chosen: dict[int, Evidence] = {}
     for position in sorted(range(len(events)), key=lambda position: _rank(events[position])):
         event = events[position]
         nearest = _nearest(event, by_stream[event.stream])
         if nearest and len(chosen) < MAX_PICTURES:
-            chosen[position] = Evidence(
-                time_seconds=seconds(nearest.at_us),
-                jpeg_base64=nearest.jpeg_base64,
-                sensitive=is_blind
-                or event.analyzer in SENSITIVE_ANALYZERS
-                or any(start <= nearest.at_us < end for start, end in shy_us),
-            )
+            sensitive = event.analyzer in SENSITIVE_ANALYZERS or is_sensitive(nearest.at_us)
+            chosen[position] = _evidence(nearest, sensitive=sensitive)
     return tuple(
         event.model_copy(update={"evidence": chosen.get(position)})
         for position, event in enumerate(events)
     )
+
+
+def with_worst_picture(
+    quality: Quality | None,
+    stills: Iterable[Still],
+    *,
+    events: Sequence[Event],
+    report: Report,
+) -> Quality | None:
+    """Give the worst second the first picture that was taken while it stood, if there is one.
+
+    ``events`` and ``report`` tell what may be sensitive, as in ``with_evidence``.
+    """
+    if quality is None or not report.video.video_streams:
+        return quality
+    stream, worst = report.video.video_streams[0].stream, quality.worst
+    start_us = microseconds(worst.start_seconds)
+    end_us = max(microseconds(worst.end_seconds), start_us + 1)  # a lone picture lasts 0 s
+    during = (one for one in stills if one.stream == stream and start_us <= one.at_us < end_us)
+    found = min(during, default=None)
+    is_sensitive = _sensitivity(events, report)
+    evidence = _evidence(found, sensitive=is_sensitive(found.at_us)) if found else None
+    pictured = worst.model_copy(update={"evidence": evidence})
+    return quality.model_copy(update={"worst": pictured})
+
+
+def _evidence(still: Still, *, sensitive: bool) -> Evidence:
+    return Evidence(
+        time_seconds=seconds(still.at_us), jpeg_base64=still.jpeg_base64, sensitive=sensitive
+    )
+
+
+def _sensitivity(events: Sequence[Event], report: Report) -> Callable[[int], bool]:
+    """Return what tells whether a picture of some microsecond may be sensitive."""
+    if any(failure.analyzer in SENSITIVE_ANALYZERS for failure in report.failures):
+        return lambda _: True
+    shy_us = _sensitive_stretches(events, report)
+    return lambda at_us: any(start <= at_us < end for start, end in shy_us)
 
 
 def _rank(event: Event) -> tuple[int, int]:

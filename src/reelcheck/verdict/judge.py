@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from reelcheck.verdict.build import unjudged
-from reelcheck.verdict.evidence import Still, stills_of, with_evidence
+from reelcheck.verdict.evidence import Still, stills_of, with_evidence, with_worst_picture
 from reelcheck.verdict.findings import Finding, Findings, apply_rules, waive, within
 from reelcheck.verdict.gaps import (
     amount,
@@ -95,7 +95,8 @@ def _judge(bare: Report, stills: Sequence[Still], policy: Policy, *, today: date
         checks=tuple(checks),
     )
     pictured = with_evidence(events, stills, report=bare)
-    return bare.model_copy(update={"verdict": verdict, "events": pictured})
+    quality = with_worst_picture(bare.quality, stills, events=events, report=bare)
+    return bare.model_copy(update={"verdict": verdict, "events": pictured, "quality": quality})
 
 
 def _in_order(event: Event) -> tuple[float, float, int, str, str, str, float]:

@@ -35,7 +35,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from reelcheck.errors import SettingError
-from reelcheck.verdict.report import Severity, Text
+from reelcheck.verdict.parts import Text
+from reelcheck.verdict.report import Severity
 
 Level = Literal["inconclusive", "warn", "ignore"]
 """What missing knowledge does to the decision."""

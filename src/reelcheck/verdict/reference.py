@@ -8,10 +8,8 @@ something was not measured.
 import json
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from reelcheck.errors import InputError
-from reelcheck.verdict.report import Number, Text
+from reelcheck.verdict.parts import Number, Part, Text
 
 SCHEMA_VERSION: Final = "1.0"
 
@@ -23,15 +21,7 @@ class AlignmentError(InputError):
         super().__init__(message, code="E_SETTING", hint=hint)
 
 
-class _Part(BaseModel):
-    """A frozen part that refuses unknown keys and numbers that are not finite."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class ComparedFile(_Part):
+class ComparedFile(Part):
     """One of the two files."""
 
     name: Text
@@ -54,7 +44,7 @@ class ComparedFile(_Part):
     warnings: tuple[Text, ...]
 
 
-class AlignmentReport(_Part):
+class AlignmentReport(Part):
     """How frames of the two were put together."""
 
     offset_seconds: Number
@@ -87,7 +77,7 @@ class AlignmentReport(_Part):
     """What was done, for a person."""
 
 
-class NotScored(_Part):
+class NotScored(Part):
     """A stretch of one file without a score, in seconds from the start of that file."""
 
     file: Literal["reference", "distorted"]
@@ -98,14 +88,14 @@ class NotScored(_Part):
     """Whether it is damage; else the other file just does not have this part."""
 
 
-class Moment(_Part):
+class Moment(Part):
     """A place in the distorted file and its value."""
 
     start_seconds: Number
     value: Number | None
 
 
-class Summary(_Part):
+class Summary(Part):
     """One measure over the file."""
 
     unit: Text
@@ -120,7 +110,7 @@ class Summary(_Part):
     worst_second: Moment
 
 
-class Second(_Part):
+class Second(Part):
     """One second of the distorted file."""
 
     start_seconds: Number
@@ -137,7 +127,7 @@ class Second(_Part):
     """Null when VMAF was not measured."""
 
 
-class FrameScores(_Part):
+class FrameScores(Part):
     """Every scored frame, as columns of one length."""
 
     times_seconds: tuple[Number, ...]
@@ -152,7 +142,7 @@ class FrameScores(_Part):
     """Empty when VMAF was not measured."""
 
 
-class WorstFrame(_Part):
+class WorstFrame(Part):
     """One of the worst frames of a measure."""
 
     measure: Literal["psnr_y", "ssim", "vmaf"]
@@ -161,7 +151,7 @@ class WorstFrame(_Part):
     value: Number
 
 
-class VmafProgram(_Part):
+class VmafProgram(Part):
     """What computed VMAF, or why nothing did."""
 
     model: Text
@@ -172,7 +162,7 @@ class VmafProgram(_Part):
     """Why VMAF was not measured; empty when it was."""
 
 
-class ReferenceReport(_Part):
+class ReferenceReport(Part):
     """How far a distorted file is from its reference."""
 
     schema_version: Literal["1.0"] = SCHEMA_VERSION

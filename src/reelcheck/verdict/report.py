@@ -7,19 +7,11 @@ from a file is kept as data; whoever shows it must escape it.
 import json
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from reelcheck.errors import ReportError
 from reelcheck.spans import CoverageState
-from reelcheck.verdict.rounding import rounded
+from reelcheck.verdict.parts import Number, Part, Text
 
 SCHEMA_VERSION: Final = "1.0"
 """The part before the point changes when a reader of the old form would misread the new one."""
@@ -34,26 +26,7 @@ DECISION_ORDER: Final[tuple[Decision, ...]] = ("PASS", "WARN", "INCONCLUSIVE", "
 """From weak to strong: a proven fault outweighs missing knowledge, and that outweighs a doubt."""
 
 
-def escape_surrogates(text: object) -> object:
-    r"""Return text that UTF-8 can hold: half characters of file names become ``\udc80``."""
-    if isinstance(text, str):
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return text
-
-
-Number = Annotated[float, AfterValidator(rounded)]
-Text = Annotated[str, BeforeValidator(escape_surrogates)]
-
-
-class _Part(BaseModel):
-    """A frozen part of a report that refuses unknown keys and numbers that are not finite."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class ColourReport(_Part):
+class ColourReport(Part):
     """How the code values of a stream were read."""
 
     matrix: Text
@@ -66,7 +39,7 @@ class ColourReport(_Part):
     """True when the file says nothing and the matrix was chosen by picture height."""
 
 
-class VideoStream(_Part):
+class VideoStream(Part):
     """What the container claims about one video stream, and what the gate found out."""
 
     stream: int
@@ -92,7 +65,7 @@ class VideoStream(_Part):
     """True when frames between key frames were never decoded."""
 
 
-class AudioStream(_Part):
+class AudioStream(Part):
     """What the container claims about one audio stream."""
 
     stream: int
@@ -104,7 +77,7 @@ class AudioStream(_Part):
     duration_seconds_from_header: Number | None
 
 
-class Video(_Part):
+class Video(Part):
     """The file that was looked at, and how."""
 
     name: Text
@@ -128,7 +101,7 @@ class Video(_Part):
     """Names of the analyzers that were asked to run, sorted; those that broke stand in failures."""
 
 
-class Span(_Part):
+class Span(Part):
     """A half-open stretch of presentation time of one stream, in seconds from the start."""
 
     start_seconds: Number
@@ -155,7 +128,7 @@ class CoverageStretch(Span):
     """Why it was not fully decoded, as code and words; empty for decoded."""
 
 
-class CoverageReport(_Part):
+class CoverageReport(Part):
     """Which stretches were decoded, sampled, skipped or damaged, and why."""
 
     decoded_ratio: Number
@@ -170,7 +143,7 @@ class CoverageReport(_Part):
     """Code and words, sorted."""
 
 
-class Reason(_Part):
+class Reason(Part):
     """One thing that speaks about the decision."""
 
     code: Text
@@ -183,7 +156,7 @@ class Reason(_Part):
     """The first 20 stretches it is about."""
 
 
-class Check(_Part):
+class Check(Part):
     """One rule of the policy, and what came of it."""
 
     code: Text
@@ -197,7 +170,7 @@ class Check(_Part):
     """The standard or the source of the numbers."""
 
 
-class Verdict(_Part):
+class Verdict(Part):
     """The decision, and what led to it."""
 
     decision: Decision
@@ -209,7 +182,7 @@ class Verdict(_Part):
     """Every rule of the policy, in its order."""
 
 
-class Place(_Part):
+class Place(Part):
     """A box in the upright picture, as ratios of its width and height."""
 
     x: Number
@@ -218,7 +191,7 @@ class Place(_Part):
     height: Number
 
 
-class Evidence(_Part):
+class Evidence(Part):
     """A picture of the moment."""
 
     time_seconds: Number
@@ -227,7 +200,7 @@ class Evidence(_Part):
     """True when it may show what nobody should see unasked: blur it until a person asks."""
 
 
-class Event(_Part):
+class Event(Part):
     """One finding on one stretch of time."""
 
     analyzer: Text
@@ -255,7 +228,7 @@ class Event(_Part):
         return f"{self.analyzer}.{self.label}"
 
 
-class Signal(_Part):
+class Signal(Part):
     """One curve: sample i stands for ``times_seconds[i]`` and the ``durations_seconds[i]`` after.
 
     Its name is analyzer.signal, with a suffix such as @2 for every stream but the first video and
@@ -278,29 +251,56 @@ class Signal(_Part):
         return self
 
 
-class Worst(_Part):
-    """The worst moment."""
+class Worst(Part):
+    """The picture with the lowest score."""
 
     start_seconds: Number
+    end_seconds: Number
+    """Until when it stands: the next judged picture."""
     score: Number
+    evidence: Evidence | None = None
 
 
-class Quality(_Part):
-    """How good the whole video looks to people."""
+class QualityCause(Part):
+    """What likely makes a part of the video look bad."""
+
+    cause: Text
+    """Such as compression, blur, noise, banding, scaling, sharpening, loss or exposure."""
+    share: Number
+    """Of the judged time, 0 to 1. Shares need not add up to 1: where it looks good, or no cause is
+    clear, none is told."""
+
+
+class QualityShot(Part):
+    """One shot."""
+
+    start_seconds: Number
+    end_seconds: Number
+    score: Number | None
+    """Mean over its judged pictures; null when there is none."""
+
+
+class Quality(Part):
+    """How good the first video stream looks to people, as a network estimates it."""
 
     score: Number
+    """Mean over time."""
     scale: tuple[Number, Number]
     """Lowest and highest possible score."""
     interval: tuple[Number, Number]
-    """Low and high end of the 95 % interval of the score."""
+    """Low and high end of the 90 % interval of the score."""
     worst_5_percent: Number
     """Mean score of the worst twentieth of the time."""
     worst: Worst
-    causes: tuple[Text, ...]
-    """Likely causes, the strongest first."""
+    causes: tuple[QualityCause, ...]
+    """Likely causes, the most frequent first."""
+    shots: tuple[QualityShot, ...]
+    """In order of time; empty when shots were not looked for."""
+    judged_seconds: Number
+    """For how long judged pictures stand. Plain pictures, such as black, are not judged."""
 
 
-class ModelReport(_Part):
+class ModelReport(Part):
     """A model that took part in the pass."""
 
     name: Text
@@ -309,7 +309,7 @@ class ModelReport(_Part):
     licence: Text
 
 
-class FailureReport(_Part):
+class FailureReport(Part):
     """Something that stopped, so that the report knows less than it should."""
 
     code: Text
@@ -320,7 +320,7 @@ class FailureReport(_Part):
     at_seconds: Number | None
 
 
-class Report(_Part):
+class Report(Part):
     """Everything that reelcheck says about one video."""
 
     schema_version: Literal["1.0"] = SCHEMA_VERSION
@@ -332,7 +332,7 @@ class Report(_Part):
     """In order of time."""
     signals: dict[Text, Signal]
     quality: Quality | None
-    """Null when no quality model took part."""
+    """Null when no quality model took part, when it broke, or when no picture could be judged."""
     models: tuple[ModelReport, ...]
     isolation: dict[Text, bool]
     """Which layers of isolation held the decoder process."""

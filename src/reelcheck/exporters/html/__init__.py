@@ -15,12 +15,14 @@ from typing import Any, Final
 from jinja2 import Environment
 from markupsafe import Markup
 
-from reelcheck.exporters.base import plain_text
+from reelcheck.exporters.base import grade, plain_text, quality_words
 from reelcheck.exporters.html.lanes import Curve, Lane, axis, coverage_lanes, curves, event_lanes
-from reelcheck.verdict.report import Event, Report
+from reelcheck.verdict.report import Evidence, Report
 
 _MAX_ROWS: Final = 400
 """Findings in the table; the JSON has them all."""
+_MAX_SHOTS: Final = 10
+"""Shots in the table of quality, worst first; the JSON has them all."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
@@ -59,17 +61,34 @@ def _view(report: Report) -> dict[str, Any]:
         "lanes": lanes,
         "curves": drawn,
         "ticks": axis(report.coverage.duration_seconds),
-        "rows": [(event, _picture(event)) for event in shown],
+        "rows": [(event, _picture(event.evidence)) for event in shown],
         "hidden_rows": len(report.events) - len(shown),
         "facts": _facts(report),
+        **_quality(report),
     }
 
 
-def _picture(event: Event) -> str:
-    """Return the evidence of an event as a data URL, empty when there is none."""
-    if event.evidence is None or not _BASE64.fullmatch(event.evidence.jpeg_base64):
+def _quality(report: Report) -> dict[str, Any]:
+    """Return the line about quality, the worst picture, and the worst shots."""
+    quality = report.quality
+    if quality is None:
+        return {"quality_line": ""}
+    shots = sorted(
+        (one for one in quality.shots if one.score is not None), key=lambda one: one.score or 0.0
+    )
+    return {
+        "quality_line": quality_words(quality, worst_at=clock(quality.worst.start_seconds)),
+        "worst_picture": _picture(quality.worst.evidence),
+        "worst_shots": shots[:_MAX_SHOTS],
+        "hidden_shots": len(shots) - len(shots[:_MAX_SHOTS]),
+    }
+
+
+def _picture(evidence: Evidence | None) -> str:
+    """Return evidence as a data URL, empty when there is none."""
+    if evidence is None or not _BASE64.fullmatch(evidence.jpeg_base64):
         return ""
-    return f"data:image/jpeg;base64,{event.evidence.jpeg_base64}"
+    return f"data:image/jpeg;base64,{evidence.jpeg_base64}"
 
 
 def _facts(report: Report) -> list[str]:
@@ -95,6 +114,7 @@ def _environment() -> Environment:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["plain"] = lambda value: plain_text(str(value))
     environment.filters["clock"] = clock
+    environment.filters["grade"] = grade
     environment.filters["words"] = lambda value: plain_text(str(value)).replace("_", " ")
     return environment
 

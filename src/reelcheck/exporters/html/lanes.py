@@ -1,6 +1,6 @@
 """The picture of a report: bars and curves over one time axis, in units of ``WIDTH``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +46,8 @@ class Curve:
     """Points of an SVG polyline, in ``WIDTH`` x ``HEIGHT``, y down."""
     low: float
     high: float
+    band: str = ""
+    """Points of an SVG polygon around it: its interval, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,27 +116,50 @@ _CURVES: Final = (
 )
 
 
+_LOW_IS_BAD: Final = "quality.score"
+
+
 def curves(report: Report) -> list[Curve]:
     """Return the curves that a person wants to see, those that the report has."""
     scale = _scale(report)
     return [
-        Curve(name, signal.unit, _points(signal, scale, low, high), low, high)
+        Curve(
+            name,
+            signal.unit,
+            " ".join(_points(signal, scale, low, high, worst=min if key == _LOW_IS_BAD else max)),
+            low,
+            high,
+            _quality_band(report, scale, low, high) if key == _LOW_IS_BAD else "",
+        )
         for key, name, low, high in _CURVES
         if (signal := report.signals.get(key)) and signal.values
     ]
 
 
-def _points(signal: Signal, scale: float, low: float, high: float) -> str:
-    """Return the samples as steps; many are thinned to the highest of each group."""
+def _quality_band(report: Report, scale: float, low: float, high: float) -> str:
+    ends = [report.signals.get(f"quality.{name}") for name in ("lower", "upper")]
+    lower, upper = (_points(one, scale, low, high, worst=min) if one else [] for one in ends)
+    return " ".join([*lower, *reversed(upper)])
+
+
+def _points(
+    signal: Signal,
+    scale: float,
+    low: float,
+    high: float,
+    *,
+    worst: Callable[[Iterable[float]], float],
+) -> list[str]:
+    """Return the samples as steps; many are thinned to the worst of each group."""
     group = max(1, -(-len(signal.values) // _MAX_POINTS))
     parts = []
     for at in range(0, len(signal.values), group):
         last = min(at + group, len(signal.values)) - 1
-        value = max(signal.values[at : last + 1])
+        value = worst(signal.values[at : last + 1])
         y = HEIGHT * (1 - (min(high, max(low, value)) - low) / (high - low))
         end = signal.times_seconds[last] + signal.durations_seconds[last]
         parts += [f"{signal.times_seconds[at] * scale:.1f},{y:.1f}", f"{end * scale:.1f},{y:.1f}"]
-    return " ".join(parts)
+    return parts
 
 
 def axis(duration_seconds: float) -> Sequence[Tick]:

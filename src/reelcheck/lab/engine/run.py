@@ -29,6 +29,7 @@ from reelcheck.lab.errors import StoppedError
 from reelcheck.lab.networks import build
 from reelcheck.lab.networks.views import fitted
 from reelcheck.lab.recipe import Recipe
+from reelcheck.models.protect.pickles import looked_through
 
 CHECKPOINT: Final = "last.ckpt"
 WEIGHTS: Final = "network.pt"
@@ -165,7 +166,7 @@ def load_trained(folder: Path) -> tuple[Recipe, Trained]:
     path = folder / WEIGHTS
     if not path.is_file():
         raise SettingError(f"there are no weights in {folder}", hint="the training did not end")
-    network.load_state_dict(torch.load(path, weights_only=True))
+    network.load_state_dict(torch.load(looked_through(path), weights_only=True))
     return plan, Trained(folder=folder, network=network, data=data, seconds=0.0)
 
 

@@ -13,9 +13,11 @@ from reelcheck.lab.export.cards import card_of, to_toml
 from reelcheck.lab.export.interface import Interface, interface_of
 from reelcheck.lab.export.onnx import export_onnx
 from reelcheck.lab.export.parity import difference, refuse_difference
+from reelcheck.lab.export.probing import raw_inputs, write_probes
 from reelcheck.lab.export.savedmodel import VERSION_FOLDER, export_savedmodel
 from reelcheck.lab.recipe import Recipe
 from reelcheck.models.card import CARD_FILE, Card, parse_card
+from reelcheck.models.protect.probes import PROBES_FILE
 from reelcheck.models.session import open_session
 from reelcheck.models.store import read_parts
 
@@ -28,7 +30,15 @@ _WEIGHTS: Final[dict[Format, dict[str, str]]] = {
     "savedmodel": {"file": VERSION_FOLDER},
     "caffe": {"file": CAFFE_FILE, "structure": STRUCTURE_FILE},
 }
-_OURS: Final = (MODEL_FILE, VERSION_FOLDER, CAFFE_FILE, STRUCTURE_FILE, CARD_FILE, "drift.json")
+_OURS: Final = (
+    MODEL_FILE,
+    VERSION_FOLDER,
+    CAFFE_FILE,
+    STRUCTURE_FILE,
+    CARD_FILE,
+    "drift.json",
+    PROBES_FILE,
+)
 
 
 def export_bundle(
@@ -64,6 +74,7 @@ def export_bundle(
         session = open_session(as_card(ready, name=out.name), folder=folder)
         worst = difference(interface, session)
         refuse_difference(worst, runtime=format)
+        write_probes(folder, as_card(ready, name=out.name), session, raw=raw_inputs(interface))
         return {**ready, "figures": {**figures, f"{format}_difference": f"{worst:.2g}"}}
 
     return write_bundle(out, write)

@@ -22,8 +22,10 @@ from reelcheck.lab.errors import TrainingError
 from reelcheck.lab.export.bundle import MODEL_FILE, as_card, write_bundle
 from reelcheck.lab.export.drift import Drift, measure_drift, write_drift
 from reelcheck.lab.export.interface import named_inputs
+from reelcheck.lab.export.probing import raw_inputs_of, write_probes
 from reelcheck.lab.recipe import Recipe
 from reelcheck.models.card import CARD_FILE, parse_card
+from reelcheck.models.protect.probes import WIDE_MARGIN
 from reelcheck.models.session import open_session
 
 CALIBRATION_SAMPLES: Final = 200
@@ -97,6 +99,10 @@ def export_int8(
             batch=recipe.training.batch,
         )
         found.append(drift)
+        again = as_card(changed, name=out.name)
+        raw = raw_inputs_of(float_bundle, card)
+        session = open_session(again, folder=folder)
+        write_probes(folder, again, session, raw=raw, margin=WIDE_MARGIN)
         write_drift(drift, folder / "drift.json")
         return {**changed, "figures": {**drift.figures(), **_words(drift)}}
 

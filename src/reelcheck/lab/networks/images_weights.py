@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from reelcheck.errors import ModelError
+from reelcheck.models.protect.pickles import looked_through
 
 _DTYPES: Final = {
     "F64": torch.float64,
@@ -71,6 +72,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         found = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except (
+        ModelError,
         UnpicklingError,
         RuntimeError,
         EOFError,
@@ -94,7 +96,7 @@ def _unreadable(path: Path, reason: str) -> ModelError:
 
 
 def _read_torch(path: Path) -> dict[str, Any]:
-    found = torch.load(path, map_location="cpu", weights_only=True)
+    found = torch.load(looked_through(path), map_location="cpu", weights_only=True)
     for wrapper in ("state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
             found = found[wrapper]

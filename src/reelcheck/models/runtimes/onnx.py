@@ -1,4 +1,7 @@
-"""ONNX Runtime, one thread: parallelism is over analyzers."""
+"""ONNX Runtime, one thread: parallelism is over analyzers.
+
+Every file passes ``onnx_checks`` first, then ONNX Runtime gets its bytes, never a path.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +11,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from reelcheck.errors import ModelError
 from reelcheck.models.card import Card
+from reelcheck.models.runtimes.onnx_checks import refuse_unsafe
 from reelcheck.models.store import read_parts
 
 
@@ -16,8 +21,14 @@ class OnnxSession:
     """A model in ONNX Runtime on the CPU."""
 
     def __init__(self, card: Card, *, folder: Path | None = None) -> None:
-        """Load the checked bytes: ONNX Runtime never sees a path, so no other file can be read."""
+        """Load the checked bytes: ONNX Runtime never sees a path, so no other file can be read.
+
+        Raises:
+            ModelError: they are missing, not those of the card, unsafe or no model.
+        """
         parts = read_parts(card, folder=folder)
+        model = parts.content[card.weights.file]
+        refuse_unsafe(model)
         self.sha256 = parts.sha256
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -25,10 +36,19 @@ class OnnxSession:
         options.use_deterministic_compute = True
         # Without the arena a large activation is given back after every run: flat memory.
         options.enable_cpu_mem_arena = False
+        # Otherwise it looks at the bytes and decides by itself what they are.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         self._card = card
-        self._session = onnxruntime.InferenceSession(
-            parts.content[card.weights.file], options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime raises kinds of its own, and bare ones
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise ModelError(
+                f"ONNX Runtime cannot load model {card.name!r}: {first[:300]}",
+                code="E_MODEL_INTEGRITY",
+            ) from error
 
     def run(
         self, tensor: NDArray[Any], extra: Mapping[str, NDArray[Any]] | None = None

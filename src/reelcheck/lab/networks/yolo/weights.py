@@ -8,6 +8,7 @@ from torch import Tensor
 
 from reelcheck.errors import ModelError
 from reelcheck.lab.networks.yolo.network import Yolo
+from reelcheck.models.protect.pickles import looked_through
 
 _CLASS_LAYERS = "head.cls_preds."
 
@@ -51,11 +52,11 @@ def load_weights(network: Yolo, path: Path) -> tuple[str, ...]:
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(looked_through(path), map_location="cpu", weights_only=True)
     except OSError as error:
         message = f"cannot read the weights {path}: {error.strerror}"
         raise ModelError(message, code="E_MODEL_MISSING") from error
-    except (RuntimeError, UnpicklingError, EOFError) as error:
+    except (ModelError, RuntimeError, UnpicklingError, EOFError) as error:
         message = f"{path} is no weight file that can be read without running code in it"
         raise ModelError(message, code="E_MODEL_INTEGRITY") from error
     state = content.get("model", content) if isinstance(content, dict) else content

@@ -1,0 +1,418 @@
+"""The picture that the network gets, what becomes of its answers, and the shipped weights."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import reelcheck
+from inprocess import watched
+from quality_pictures import (
+    CODED,
+    LOSSLESS_YUV,
+    Levels,
+    blurred,
+    clip,
+    enlarged,
+    noisy,
+    scene,
+)
+from reelcheck.analyzers.quality import (
+    Judge,
+    QualityAnalyzer,
+    _QualityWatch,
+    as_levels,
+    fragments,
+    in_bytes,
+    trimmed,
+)
+from reelcheck.frames import Colour, FrameBatch, Layout
+from reelcheck.media.synth import Recipe, plain, textured, write_video
+from reelcheck.models.card import load_card
+from reelcheck.models.session import open_session
+from reelcheck.models.store import locate
+from reelcheck.spans import Observation
+
+CARD = load_card("quality")
+FULL = Colour(full_range=True)
+CAUSES = CARD.output.labels[3:]
+
+
+@pytest.mark.parametrize(
+    ("code", "colour", "level"),
+    [
+        (16, Colour(), 0),
+        (235, Colour(), 255),
+        (126, Colour(), 128),
+        (3, Colour(), 0),
+        (250, Colour(), 255),
+        (16, FULL, 16),
+        (940, Colour(bit_depth=10), 255),
+        (64, Colour(bit_depth=10), 0),
+        (1023, Colour(bit_depth=10, full_range=True), 255),
+    ],
+)
+def test_luma_codes_become_levels_from_black_to_white(
+    code: int, colour: Colour, level: int
+) -> None:
+    codes = np.full((2, 3), code, dtype=np.uint8 if colour.bit_depth == 8 else np.uint16)
+
+    assert (as_levels(in_bytes(codes, colour), colour) == level).all()
+
+
+def test_fragments_are_exact_crops_from_the_middles_of_the_cells() -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (400, 800), dtype=np.uint8)
+
+    mosaic = fragments(picture, grid=4, patch_px=48)
+
+    assert mosaic.shape == (192, 192)
+    assert (mosaic[:48, :48] == picture[26:74, 76:124]).all()
+    assert (mosaic[144:, 48:96] == picture[326:374, 276:324]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(width=st.integers(1, 300), height=st.integers(1, 300))
+def test_fragments_of_any_size_have_one_shape(width: int, height: int) -> None:
+    picture = np.full((height, width), 7, dtype=np.uint8)
+
+    mosaic = fragments(picture, grid=4, patch_px=48)
+
+    assert mosaic.shape == (192, 192)
+    assert (mosaic == 7).all()
+
+
+@pytest.mark.parametrize(("lines", "same"), [(1080, True), (1600, True), (1640, False)])
+def test_large_pictures_are_seen_from_as_far_as_1080_lines(lines: int, *, same: bool) -> None:
+    stripes = np.zeros((lines, lines), dtype=np.uint8)
+    stripes[:, ::2] = 200
+
+    mosaic = fragments(stripes, grid=4, patch_px=48)
+
+    assert set(np.unique(mosaic)) == ({0, 200} if same else {100})
+
+
+@pytest.mark.parametrize(("colour", "black"), [(Colour(), 24), (FULL, 8)])
+@pytest.mark.parametrize(
+    ("rows", "columns"), [((40, 216), (0, 256)), ((0, 256), (56, 200)), ((30, 226), (20, 236))]
+)
+def test_black_borders_are_left_out(
+    rows: tuple[int, int], columns: tuple[int, int], colour: Colour, black: int
+) -> None:
+    picture = np.full((256, 256), black, dtype=np.uint8)
+    picture[slice(*rows), slice(*columns)] = black + 1
+
+    assert trimmed(picture, colour).shape == (rows[1] - rows[0], columns[1] - columns[0])
+
+
+def test_a_dark_picture_with_one_light_is_not_trimmed() -> None:
+    picture = np.full((256, 256), 16, dtype=np.uint8)
+    picture[100:110, 100:110] = 90
+
+    assert trimmed(picture, Colour()).shape == (256, 256)
+
+
+class Scripted:
+    """A network whose score is a twentieth of the mean level, and whose cause is always one."""
+
+    sha256 = ""
+
+    def __init__(self, cause: str = "blur") -> None:
+        self.calls = 0
+        self._logits = [9.0 if name == cause else 0.0 for name in CAUSES]
+
+    def run(
+        self, tensor: NDArray[Any], extra: Mapping[str, NDArray[Any]] | None = None
+    ) -> NDArray[np.float32]:
+        assert tensor.shape == (1, 1, 3, 192, 192)
+        assert extra is not None
+        assert extra["glance"].shape == (1, 3, 128, 128)
+        self.calls += 1
+        score = (float(tensor.mean()) * 128 + 127) / 20
+        return np.array([[score, score - 0.5, score + 0.5, *self._logits]], dtype=np.float32)
+
+
+def told(
+    levels: Sequence[int],
+    *,
+    rate: int = 1,
+    network: Scripted | None = None,
+    recipe: QualityAnalyzer | None = None,
+) -> list[Observation]:
+    """Return what is said of pictures of these mean levels; below 0 they are plain black."""
+    judge = Judge(CARD, network or Scripted())
+    watch = _QualityWatch(recipe or QualityAnalyzer(), judge, turns=0)
+    found = list[Observation]()
+    stripes = np.where(np.arange(64) % 2, 5, -5).astype(np.int16)
+    for index, level in enumerate(levels):
+        picture = np.zeros((1, 64, 64), np.uint8)
+        if level >= 0:
+            picture += (level + stripes).astype(np.uint8)
+        batch = FrameBatch(
+            layout=Layout.LUMA,
+            pixels=picture,
+            pts=np.array([index]),
+            durations=np.array([1]),
+            ordinals=np.array([index]),
+            changed=np.array([True]),
+            time_base=Fraction(1, rate),
+            colour=FULL,
+        )
+        found += watch.see(batch)
+    return [*found, *watch.end()]
+
+
+def samples(found: Sequence[Observation], signal: str) -> list[Observation]:
+    return [one for one in found if one.signal == signal and not one.label]
+
+
+def times(found: Sequence[Observation]) -> list[tuple[float, float]]:
+    return [(float(one.span.start), float(one.span.end)) for one in found]
+
+
+def test_samples_tile_the_time_and_the_interval_holds_the_score() -> None:
+    found = told([60, 80, 100])
+
+    scores = samples(found, "score")
+    assert [one.score for one in scores] == pytest.approx([3.0, 4.0, 5.0], abs=0.01)
+    assert times(scores) == [(0, 1), (1, 2), (2, 3)]
+    for low, high in zip(samples(found, "lower"), samples(found, "upper"), strict=True):
+        assert 1 <= low.score <= high.score <= 5
+
+
+@pytest.mark.parametrize("rate", [8, 30])
+def test_a_strobe_costs_at_most_four_pictures_a_second(rate: int) -> None:
+    network = Scripted()
+
+    found = told([50, 120] * rate, rate=rate, network=network)
+
+    scores = samples(found, "score")
+    assert network.calls == len(scores) <= 8
+    assert all(a.span.end == b.span.start for a, b in pairwise(scores))
+    assert (float(scores[0].span.start), float(scores[-1].span.end)) == (0, 2)
+
+
+def test_a_poor_stretch_is_one_event_with_its_lowest_score_and_cause() -> None:
+    found = told([60, 36, 32, 38, 60, 30])
+
+    events = [one for one in found if one.label]
+    assert times(events) == [(1, 4), (5, 6)]
+    assert events[0].score == pytest.approx(1.6, abs=0.01)
+    assert events[0].label == "poor_picture"
+    assert events[0].note.endswith("(90 % interval 1.1 to 2.1); likely cause: blur")
+
+
+@pytest.mark.parametrize(("level", "blamed"), [(70, True), (79, True), (81, False)])
+def test_only_what_is_less_than_good_has_a_cause(level: int, *, blamed: bool) -> None:
+    found = told([level] * 3)
+
+    causes = samples(found, "cause_blur")
+    assert times(causes) == ([(0, 3)] if blamed else [])
+    assert all(one.score > 0.99 for one in causes)
+
+
+def test_no_cause_is_told_of_clean_pictures_and_exposure_goes_first() -> None:
+    clean = told([60] * 3, network=Scripted("clean"))
+    dark = told([5] * 3)
+
+    assert not [one for one in clean if one.signal.startswith("cause_")]
+    assert [one.signal for one in dark if one.signal.startswith("cause_")] == ["cause_exposure"]
+
+
+def test_plain_pictures_have_nothing_to_judge() -> None:
+    network = Scripted()
+
+    found = told([-1, -1, 60, -1], network=network)
+
+    assert network.calls == 1
+    assert times(samples(found, "score")) == [(2, 3)]
+    assert not [one for one in found if one.label]
+
+
+def test_the_weights_lie_in_the_package_and_are_small() -> None:
+    path = locate(CARD)
+
+    assert path is not None
+    assert path.is_relative_to(Path(reelcheck.__file__).parent)
+    assert path.stat().st_size <= 5_000_000
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge(CARD, open_session(CARD))
+
+
+def score_of(judge: Judge, picture: Levels) -> float:
+    judged = judge(picture)
+    assert judged is not None
+    return judged.score
+
+
+@pytest.mark.parametrize(
+    ("worsen", "grades", "drop"),
+    [
+        (blurred, (0.0, 1.5, 4.0), 1.0),
+        (noisy, (0.0, 15.0, 45.0), 0.2),
+        (enlarged, (1.0, 2.5, 6.0), 1.0),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_more_damage_gives_a_lower_score(
+    worsen: Callable[[Levels, float], Levels],
+    grades: tuple[float, ...],
+    drop: float,
+    seed: int,
+    judge: Judge,
+) -> None:
+    scores = [score_of(judge, worsen(scene(seed), grade)) for grade in grades]
+
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] - scores[-1] > drop
+
+
+@pytest.mark.parametrize("side", [16, 17, 40])
+def test_tiny_pictures_are_judged_from_16_pixels_on(side: int, judge: Judge) -> None:
+    assert judge(scene(1)[:side, :side]) is not None
+    assert judge(scene(1)[: side - 1, :15]) is None
+
+
+def mean_of(path: Path) -> float:
+    scores = samples(watched(path, QualityAnalyzer()), "score")
+    assert scores
+    return sum(one.score for one in scores) / len(scores)
+
+
+def coded(crf: int) -> Recipe:
+    return replace(CODED, options={**CODED.options, "crf": str(crf)})
+
+
+def test_coarser_coding_gives_a_lower_score(tmp_path: Path) -> None:
+    scores = [
+        mean_of(clip(tmp_path / f"{crf}.mp4", moving(1.0), coded(crf))) for crf in (12, 32, 46)
+    ]
+
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] - scores[-1] > 0.5
+
+
+SAME = 0.1
+"""How far the same picture may move the score in another wrapping."""
+ALIKE = 0.3
+"""How far the same content may move it once it was coded anew, or turned."""
+SHOWN = {strength: enlarged(scene(3), strength) for strength in (1.0, 4.0)}
+
+
+def same(picture: Levels) -> Levels:
+    return picture
+
+
+def moving(
+    strength: float, change: Callable[[Levels], Levels] = same
+) -> Callable[[Fraction], Levels]:
+    """Return a picture that differs from second to second, and is spoilt to a known degree."""
+    return lambda at: change(np.roll(SHOWN[strength], 7 * int(at), axis=1))
+
+
+def boxed(picture: Levels) -> Levels:
+    return np.pad(picture, ((60, 60), (0, 0)))
+
+
+def pillared(picture: Levels) -> Levels:
+    return np.pad(picture, ((0, 0), (90, 90)))
+
+
+def tinted(picture: Levels) -> Levels:
+    """Return an RGB picture of the same luma (ITU-R BT.601)."""
+    colour = 25 * np.array([1.0, -0.299 / 0.587, 0.0])
+    return np.asarray(np.clip(picture[..., None] + colour, 0, 255).round(), dtype=np.uint8)
+
+
+def turned(picture: Levels) -> Levels:
+    return np.ascontiguousarray(np.rot90(picture))
+
+
+FULL_RANGE = Recipe(codec="libx264", pixel_format="yuvj420p", options={"qp": "0"})
+WRAPPINGS: Mapping[str, tuple[Callable[[Levels], Levels], Recipe, int]] = {
+    "ten frames a second": (same, LOSSLESS_YUV, 10),
+    "120 frames a second": (same, LOSSLESS_YUV, 120),
+    "letterbox": (boxed, LOSSLESS_YUV, 5),
+    "pillarbox": (pillared, LOSSLESS_YUV, 5),
+    "ten bits": (same, replace(LOSSLESS_YUV, pixel_format="yuv420p10le"), 5),
+    "full range": (same, FULL_RANGE, 5),
+    "in colour": (tinted, LOSSLESS_YUV, 5),
+    "turned by a flag": (turned, replace(LOSSLESS_YUV, rotation_degrees=-90), 5),
+}
+
+
+@pytest.mark.parametrize("strength", list(SHOWN))
+def test_the_same_picture_in_another_wrapping_has_the_same_score(
+    strength: float, tmp_path: Path
+) -> None:
+    usual = mean_of(clip(tmp_path / "usual.mkv", moving(strength)))
+    moved = {}
+    for name, (change, recipe, rate) in WRAPPINGS.items():
+        path = clip(tmp_path / f"{name}.mkv", moving(strength, change), recipe, rate=rate)
+        moved[name] = abs(mean_of(path) - usual)
+
+    assert {name: by for name, by in moved.items() if by > SAME} == {}
+
+
+@pytest.mark.parametrize("crf", [16, 40])
+def test_turning_and_letterboxing_before_coding_hardly_move_the_score(
+    crf: int, tmp_path: Path
+) -> None:
+    changes: dict[str, Callable[[Levels], Levels]] = {
+        "turned": turned,
+        "boxed": boxed,
+    }
+    usual = mean_of(clip(tmp_path / "usual.mp4", moving(1.0), coded(crf)))
+    moved = {}
+    for name, change in changes.items():
+        path = clip(tmp_path / f"{name}.mp4", moving(1.0, change), coded(crf))
+        moved[name] = abs(mean_of(path) - usual)
+
+    assert {name: by for name, by in moved.items() if by > ALIKE} == {}
+
+
+def cuts() -> Iterator[tuple[Levels, int]]:
+    """Yield three seconds at 10 fps with cuts at 1.5 s and 2.2 s."""
+    for index in range(30):
+        seed = 0 if index < 15 else 1 if index < 22 else 2
+        yield textured(index, seed=3 * seed, width_px=192, height_px=108), index
+
+
+def test_every_shot_that_begins_with_a_cut_is_judged(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "cuts.mkv", cuts(), Recipe(time_base=Fraction(1, 10)))
+
+    starts = {one.span.start for one in samples(watched(path, QualityAnalyzer()), "score")}
+
+    assert {Fraction(0), Fraction(3, 2), Fraction(11, 5)} <= starts
+
+
+def test_a_video_of_one_picture_is_judged_and_a_plain_one_is_not(tmp_path: Path) -> None:
+    one = write_video(tmp_path / "one.mkv", [(textured(0), 0)])
+    black = write_video(tmp_path / "black.mkv", [(plain((0, 0, 0)), 0)])
+
+    assert samples(watched(one, QualityAnalyzer()), "score")
+    assert not watched(black, QualityAnalyzer())
+
+
+def test_the_digits_do_not_depend_on_threads_or_batches(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4", moving(1.0), coded(30), rate=25)
+
+    reports = [reelcheck.analyze(path, only=["quality"], threads=count) for count in (1, 3)]
+    batches = [watched(path, QualityAnalyzer(), batch_frames=count) for count in (1, 2, 9)]
+
+    assert reports[0].signals == reports[1].signals
+    assert reports[0].quality == reports[1].quality
+    assert batches[0] == batches[1] == batches[2]
+    assert list(reports[0].signals["quality.score"].values) == [
+        one.score for one in samples(batches[0], "score")
+    ]
