@@ -70,7 +70,7 @@ class Plain(nn.Module):
 
 
 def trained_of(kind: str, folder: Path) -> tuple[Recipe, Trained]:
-    recipe = Recipe.model_validate({"name": kind, **TINY[kind]})
+    recipe = Recipe.model_validate({"name": f"my_{kind}", **TINY[kind]})
     data = open_data(recipe)
     torch.manual_seed(0)
     outputs = {"quality": 3, "boxes": 16}.get(kind, len(data.classes))
@@ -130,6 +130,15 @@ def test_every_kind_becomes_a_bundle_whose_card_names_what_it_takes(
     assert difference(interface, open_session(card, folder=one.folder)) < TOLERANCE
 
 
+def test_a_bundle_tells_nothing_of_the_machine_that_made_it(
+    made: Callable[[str], Exported],
+) -> None:
+    weights = (made("clip").folder / made("clip").card.weights.file).read_bytes()
+
+    assert str(Path(__file__).parents[2]).encode() not in weights
+    assert b"stack_trace" not in weights
+
+
 @pytest.mark.parametrize("kind", ["streams", "quality", "boxes"])
 def test_what_is_no_classifier_of_clips_is_refused_as_an_analyzer(
     kind: str,
@@ -141,7 +150,7 @@ def test_what_is_no_classifier_of_clips_is_refused_as_an_analyzer(
     add_bundle(made(kind).folder)
 
     with pytest.raises(SettingError, match="cannot be run on a video by itself"):
-        TrainedAnalyzer.of(kind)
+        TrainedAnalyzer.of(f"my_{kind}")
 
 
 def test_a_network_with_several_inputs_becomes_a_saved_model_with_their_names(

@@ -105,6 +105,7 @@ def _event_bar(scale: float, event: Event) -> Bar:
 
 _CURVES: Final = (
     ("quality.score", "quality", 1.0, 5.0),
+    ("fights.score", "fights", 0.0, 1.0),
     ("nudity.score", "nudity", 0.0, 1.0),
     ("flashes.transitions", "flash transitions", 0.0, 12.0),
     ("loudness.short_term_lufs", "loudness", -60.0, 0.0),

@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Final
 
+import onnx
 import torch
 
 from reelcheck.lab.errors import TrainingError
@@ -45,3 +46,15 @@ def export_onnx(interface: Interface, path: Path) -> None:
             root = root.__cause__
         first = str(root).strip().splitlines()[:1] or [type(root).__name__]
         raise TrainingError(f"the network cannot become ONNX: {first[0]}") from error
+    _forget_origins(path)
+
+
+def _forget_origins(path: Path) -> None:
+    """Remove the stack traces that torch writes to every node: they hold paths of this machine."""
+    model = onnx.load(path)
+    graph = model.graph
+    told = (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer)
+    for part in (model, graph, *model.functions, *told):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    onnx.save(model, path)
