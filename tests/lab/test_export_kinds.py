@@ -98,7 +98,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported]:
     def make(kind: str) -> Exported:
         folder = tmp_path_factory.mktemp(kind)
         recipe, trained = trained_of(kind, folder)
-        out = export_bundle(recipe, trained, figures={"x": "1"}, licence="MIT", out=folder / kind)
+        out = export_bundle(
+            recipe, trained, figures={"x": "1"}, licence="MIT", out=folder / recipe.name
+        )
         card = parse_card((out / "card.toml").read_text(), where=kind)
         return Exported(card=card, folder=out, recipe=recipe, trained=trained)
 
