@@ -1,6 +1,6 @@
 """Grey pictures with the statistics of natural ones, and known ways to spoil them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from reelcheck.media.synth import Recipe, write_video
+from reelcheck.spans import Observation
 
 Levels = NDArray[np.uint8]
 LOSSLESS_YUV = Recipe(pixel_format="yuv420p")
@@ -72,3 +73,7 @@ def clip(
 
 def _rgb(picture: Levels) -> Levels:
     return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+
+
+def samples(found: Sequence[Observation], signal: str) -> list[Observation]:
+    return [one for one in found if one.signal == signal and not one.label]

