@@ -21,6 +21,7 @@ from reelcheck.lab.recipe import Recipe
 from reelcheck.media import guard
 from reelcheck.media.synth import write_scenes
 from reelcheck.models.card import Card, parse_card
+from reelcheck.models.protect.probes import PROBES_FILE
 from reelcheck.models.session import Runner, open_session
 from reelcheck.models.store import add_bundle
 from serving_rest import serve
@@ -166,7 +167,7 @@ def test_one_changed_byte_anywhere_is_refused(runtime: str, exported: Exported) 
     card, folder = exported.cards[runtime], exported.folders[runtime]
     names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     for name in names:
-        if name.name == "card.toml":
+        if name.name in {"card.toml", PROBES_FILE}:  # no session reads these
             continue
         path = folder / name
         whole = path.read_bytes()
