@@ -16,9 +16,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from reelcheck.analyzers.quality import Judge
 from scipy.stats import spearmanr
 
+from reelcheck.analyzers.quality import Judge
 from reelcheck.lab.measure.quality import Logistic
 from reelcheck.models.card import load_card
 from reelcheck.models.session import open_session
