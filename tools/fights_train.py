@@ -11,7 +11,7 @@ scores of held-out clips.
 import argparse
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,15 +30,16 @@ from reelcheck.lab.measure.classification import Classifier
 FOLDS: Final = 4
 MOMENTS: Final = 4
 """Of a window of two seconds, twice a second."""
-_LOOK: Final = 1504
-_NUMBERS: Final = 1542
+LOOK: Final = 1504
+"""Numbers of a row that tell of the picture; those of the motion follow."""
+NUMBERS: Final = 1542
 _HIDDEN: Final = 24
 _EPOCHS: Final = 25
 _BATCH: Final = 32
 _RATE: Final = 3e-3
 _DECAY: Final = 0.05
 _SMOOTHED: Final = 0.05
-_NOISE: Final = 0.1
+NOISE: Final = 0.1
 _SEEDS: Final = 5
 _WORTH: Final = {"scf": 1.0, "hockey": 0.1, "benign": 0.5, "sources": 0.5}
 """How much a clip counts in training: hockey is one scene with other pictures."""
@@ -86,24 +87,30 @@ class Head(nn.Module):
         super().__init__()
         self.mean = nn.Buffer(torch.from_numpy(rows.mean(axis=0)))
         self.scale = nn.Buffer(torch.from_numpy(rows.std(axis=0) + 1e-3))
-        self.look = nn.Sequential(nn.Dropout(0.6), nn.Linear(_LOOK, _HIDDEN), nn.ReLU())
-        self.move = nn.Sequential(nn.Linear(_NUMBERS - _LOOK, _HIDDEN), nn.ReLU(), nn.Dropout(0.3))
+        self.look = nn.Sequential(nn.Dropout(0.6), nn.Linear(LOOK, _HIDDEN), nn.ReLU())
+        self.move = nn.Sequential(nn.Linear(NUMBERS - LOOK, _HIDDEN), nn.ReLU(), nn.Dropout(0.3))
         self.last = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * _HIDDEN, 1))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Judge each window."""
         x = (rows - self.mean) / self.scale
         if self.training:
-            x = x + _NOISE * torch.randn_like(x)
-        each = torch.cat((self.look(x[..., :_LOOK]), self.move(x[..., _LOOK:])), dim=-1)
+            x = x + NOISE * torch.randn_like(x)
+        each = torch.cat((self.look(x[..., :LOOK]), self.move(x[..., LOOK:])), dim=-1)
         told: Tensor = self.last(torch.cat((each.mean(dim=1), each.amax(dim=1)), dim=-1))
         return told[:, 0]
+
+
+MakeHead = Callable[[Rows], nn.Module]
+"""From all rows of the training, which set mean and scale."""
 
 
 class Judges(nn.Module):
     """The mean of several heads as a calibrated probability, [N, 1]."""
 
-    def __init__(self, heads: Iterable[Head], *, slope: float = 1.0, shift: float = 0.0) -> None:
+    def __init__(
+        self, heads: Iterable[nn.Module], *, slope: float = 1.0, shift: float = 0.0
+    ) -> None:
         super().__init__()
         self.heads = nn.ModuleList(heads)
         self.slope, self.shift = slope, shift
@@ -125,11 +132,11 @@ def _window(take: Rows, rng: np.random.Generator) -> Rows:
     return take[first : first + MOMENTS]
 
 
-def fit(clips: list[Clip], *, seed: int) -> Head:
+def fit(clips: list[Clip], *, seed: int, make: MakeHead = Head) -> nn.Module:
     """Train one head."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    head = Head(np.concatenate([clip.rows[0] for clip in clips]))
+    head = make(np.concatenate([clip.rows[0] for clip in clips]))
     optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_DECAY)
     per_epoch = max(1, len(clips) // _BATCH)
     rates = torch.optim.lr_scheduler.OneCycleLR(
@@ -153,9 +160,9 @@ def fit(clips: list[Clip], *, seed: int) -> Head:
     return head.eval()
 
 
-def train(clips: list[Clip]) -> Judges:
+def train(clips: list[Clip], *, make: MakeHead = Head) -> Judges:
     """Train all heads."""
-    return Judges(fit(clips, seed=seed) for seed in range(_SEEDS))
+    return Judges(fit(clips, seed=seed, make=make) for seed in range(_SEEDS))
 
 
 @torch.inference_mode()
@@ -183,11 +190,11 @@ class Held:
         return float(self.moments.mean())
 
 
-def hold_out(clips: list[Clip]) -> list[Held]:
+def hold_out(clips: list[Clip], *, make: MakeHead = Head) -> list[Held]:
     """Return what heads say of clips of folds that they were not trained on."""
     held = []
     for fold in range(FOLDS):
-        judges = train([clip for clip in clips if clip.fold != fold])
+        judges = train([clip for clip in clips if clip.fold != fold], make=make)
         held += [
             Held(clip=clip, moments=moments_of(judges, clip.takes()[0]))
             for clip in clips

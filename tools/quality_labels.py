@@ -42,9 +42,10 @@ _LEAST_LOSS: Final = 1e-5
 _ENLARGED_WEIGHT: Final = 0.75
 _ENLARGED_OCTAVES: Final = 1.5
 _BLIND_WEIGHT: Final = 0.25
-_BLIND: Final = frozenset({"noise", "banding", "sharpening"})
+_BLIND: Final = frozenset({"noise", "banding", "sharpening", "smoothing"})
 _PARTS: Final = {"test": 0.2, "validation": 0.15}
 _SCALED_OCTAVES: Final = 0.75
+_RATE_FACTOR: Final = {"h264", "hevc", "vp9", "av1"}
 _MILD_CRF: Final = 24
 """Coding below it is hardly seen where the picture is enlarged by more than that."""
 
@@ -135,9 +136,9 @@ def scores(rows: list[dict[str, str]], by_vmaf: Curve, by_ssim: Curve) -> Floats
 def cause(row: dict[str, str]) -> str:
     """Return what a person would blame first."""
     octaves = float(np.log2(1 / float(row["ratio"])))
-    if row["codec"] and octaves > _SCALED_OCTAVES and int(row["crf"]) < _MILD_CRF:
+    if row["codec"] in _RATE_FACTOR and octaves > _SCALED_OCTAVES and int(row["crf"]) < _MILD_CRF:
         return "scaling"
-    return {"mixed": "compression"}.get(row["kind"], row["kind"])
+    return {"mixed": "compression", "smoothing": "blur"}.get(row["kind"], row["kind"])
 
 
 def splits(groups: list[str], *, seed: int) -> dict[str, str]:

@@ -9,9 +9,10 @@ as the one in the package imageio-ffmpeg; it is run as a program and never linke
 
 Every source is first shrunk, to hide its own compression, to at most 0.75 of its size (0.6 where
 it is strongly compressed, tier B), and once more to half of that. Each of these is a reference. It
-is distorted by codecs x rates x scaling, by scaling alone, blur, noise, bands, halos, packet loss
-and mixtures; each result is shown at the size of its reference, because a viewer sees the picture,
-not its samples. Three pictures of each are kept, without loss, with what libvmaf says of them.
+is distorted by codecs x rates x scaling, by scaling alone, blur, noise, bands, halos, packet loss,
+smeared details and mixtures; each result is shown at the size of its reference, because a viewer
+sees the picture, not its samples. Three pictures of each are kept, without loss, with what libvmaf
+says of them.
 
 Freezes are not made: the network sees single pictures, in which a freeze cannot be seen.
 """
@@ -48,7 +49,11 @@ _CODECS: Final = {
     "hevc": "-c:v libx265 -preset medium -x265-params log-level=none:pools=1:frame-threads=1",
     "vp9": "-c:v libvpx-vp9 -deadline good -cpu-used 4 -b:v 0 -threads 1",
     "av1": "-c:v libsvtav1 -preset 8 -svtav1-params lp=1 -threads 1",
+    "mpeg4": "-c:v mpeg4 -threads 1",
+    "mjpeg": "-c:v mjpeg -color_range pc -threads 1",
 }
+_QUANTISER: Final = {"mpeg4": (3, 28), "mjpeg": (4, 28)}
+"""Codecs of old cameras and files: their scale is a quantiser, not a rate factor."""
 _SCALERS: Final = ("bicubic", "bicubic", "bilinear", "lanczos")
 
 
@@ -117,7 +122,23 @@ def plans(rng: np.random.Generator) -> list[Plan]:
     noisy = f"noise=alls={rng.integers(6, 20)}:allf=t"
     made.append(Plan(kind="mixed", before=blurred, codec="h264", crf=int(rng.integers(24, 40))))
     made.append(Plan(kind="mixed", before=noisy, codec="hevc", crf=int(rng.integers(22, 38))))
-    return made
+    return [*made, *_cheap_cameras(rng)]
+
+
+def _cheap_cameras(rng: np.random.Generator) -> Iterator[Plan]:
+    """Yield details that noise reduction smeared, alone and then sharpened, and old codecs."""
+    for low, high in ((0.05, 0.15), (0.15, 0.5)):
+        wide, deep = rng.uniform(3, 9), rng.uniform(low, high)
+        yield Plan(kind="smoothing", before=f"bilateral=sigmaS={wide:.1f}:sigmaR={deep:.3f}")
+    yield Plan(kind="smoothing", before=f"median=radius={rng.integers(1, 4)}:planes=1")
+    for low, high in ((0.35, 0.6), (0.6, 1.0)):
+        wide, deep, sharp = rng.uniform(3, 9), rng.uniform(0.05, 0.3), rng.uniform(0.8, 2.5)
+        before = f"bilateral=sigmaS={wide:.1f}:sigmaR={deep:.3f},unsharp=7:7:{sharp:.2f}"
+        crf, ratio = int(rng.integers(20, 36)), float(rng.uniform(low, high))
+        yield Plan(kind="smoothing", before=before, codec="h264", crf=crf, ratio=ratio)
+    for codec, (low, high) in _QUANTISER.items():
+        ratio = float(rng.choice([1.0, 1.0, 0.75, 0.5]))
+        yield _coded(rng, codec, float(rng.uniform(low, high)), ratio=ratio)
 
 
 def _coded(
@@ -258,7 +279,11 @@ class Workshop:
         steps = [plan.before] if plan.before else []
         if plan.ratio < 1:
             steps.append(f"scale={width}:{height}:flags=area")
-        words = [*_CODECS[plan.codec].split(), "-crf", str(plan.crf)]
+        scale = "-crf"
+        if plan.codec in _QUANTISER:
+            scale = "-q:v"
+            steps.append("setpts=N/25/TB,fps=25")  # they count in whole frames
+        words = [*_CODECS[plan.codec].split(), scale, str(plan.crf)]
         words += ["-g", "1"] if plan.intra else []
         words += ["-x264-params", "slices=6:bframes=0"] if plan.lost else []
         path = folder / ("coded.h264" if plan.lost else "coded.mkv")
