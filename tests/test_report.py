@@ -51,6 +51,11 @@ TOP_LEVEL = {
     "quality",
     "models",
     "isolation",
+    "isolation_missing",
+    "scores",
+    "limits",
+    "seal",
+    "versions",
     "failures",
     "timings",
 }

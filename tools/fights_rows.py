@@ -12,7 +12,6 @@ rows, plain and mirrored, float16 [moments, 1542].
 
 import argparse
 import csv
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -20,18 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from clip_views import see_clip
 from numpy.typing import NDArray
 
 from reelcheck.analyzers.fights import FightsAnalyzer
 from reelcheck.analyzers.fights.moments import MomentMaker
 from reelcheck.frames import FrameBatch, Layout
-from reelcheck.media.decode import StreamDecoder, packets
-from reelcheck.media.describe import describe_video, origin_of
-from reelcheck.media.source import Source
-from reelcheck.media.views import Views
 from reelcheck.models.card import load_card
 from reelcheck.models.session import open_session
-from reelcheck.settings import Limits
 
 _EVERY: Final = Fraction(1, 4)
 _LONGEST_MOMENTS: Final = 80
@@ -99,37 +94,9 @@ def _mirrored(batch: FrameBatch) -> FrameBatch:
 def rows_of(path: Path) -> tuple[NDArray[np.float16], ...]:
     """Return the rows of the first video stream, plain and mirrored."""
     made = _Rows()
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        source = Source(fd, extension=path.suffix, limits=Limits())
-        stream = source.video[0]
-        decoder = StreamDecoder(stream, limits=Limits(), threads=1, key_frames_only=False)
-        _watch(source, decoder, stream, made)
-        source.close()
-    finally:
-        os.close(fd)
-    return tuple(np.stack(kept).astype(np.float16) for kept in made.rows)
-
-
-def _watch(source: Source, decoder: StreamDecoder, stream: Any, made: _Rows) -> None:  # noqa: ANN401 - of av
-    found = [
-        timed
-        for packet in packets(source.container, [stream], damaged=False)
-        for timed in decoder.feed(packet)
-    ]
-    found += decoder.flush()
-    info = describe_video(decoder, found[0].frame, None)
-    views = Views(
-        {needs: [made.see] for needs in FightsAnalyzer().needs},
-        time_base=decoder.clock.time_base,
-        origin=origin_of(source),
-        colour=info.colour,
-        rotation_degrees=info.rotation_degrees,
-    )
-    for timed in found:
-        views.see(timed)
-    views.end()
+    see_clip(path, FightsAnalyzer().needs, made.see)
     made.end()
+    return tuple(np.stack(kept).astype(np.float16) for kept in made.rows)
 
 
 def main() -> None:

@@ -40,6 +40,8 @@ ERROR_CODES: Final[dict[str, str]] = {
     "E_ENCRYPTED": "the content is encrypted",
     "E_INPUT_CHANGED": "the file changed while it was read",
     "E_NETWORK_REFERENCE": "the file is a playlist that points elsewhere",
+    "E_ISOLATION": "a layer of isolation that was demanded cannot be had on this machine",
+    "E_FFMPEG_OLD": "FFmpeg lacks fixes of known holes, and strict isolation was demanded",
     "E_STORAGE_FULL": "the disk is full",
     "E_STORAGE_READONLY": "the place to write to is read-only",
     "E_MODEL_INTEGRITY": "a model file does not have the expected checksum",
@@ -79,6 +81,7 @@ WARNING_CODES: Final[dict[str, str]] = {
     "W_COVER_ART": "an attached picture is present and was not analysed as video",
     "W_EXTENSION_MISMATCH": "the file name extension does not fit the content",
     "W_TRAILING_DATA": "other data follows the end of the container",
+    "W_FFMPEG_OLD": "the FFmpeg that decoded lacks fixes of known holes",
     "W_METADATA_ENCODING": "metadata is not valid text or was cut at the limit",
 }
 """Stable codes of things that a reader of a report should know."""

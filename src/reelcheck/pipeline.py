@@ -1,8 +1,8 @@
 """The way from a path to a report: the guard runs the pass, the timeline is put together, judged.
 
-Messages of the child, in order: ``isolation``, ``opened``, ``audio``*, then ``video`` at the
-first frame of each stream, ``observations``, ``picture``, ``progress`` and ``failure`` as they
-come, ``model`` for every model in use, and ``account`` last. ``error`` ends a run at any time.
+Messages of the child, in order: ``loaded``*, ``isolation``, ``opened``, ``audio``*, then ``video``
+at the first frame of each stream, ``observations``, ``picture``, ``progress`` and ``failure`` as
+they come, ``model`` for every model in use, and ``account`` last. ``error`` ends a run any time.
 """
 
 import base64
@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from reelcheck.errors import ReelcheckError, SettingError, VideoError
+from reelcheck.errors import ReelcheckError, SettingError, SetupError, VideoError
 from reelcheck.frames import AudioInfo, MediaInfo, VideoInfo
 from reelcheck.media import guard
 from reelcheck.media.account import Account
@@ -27,7 +27,7 @@ from reelcheck.media.wire import (
 )
 from reelcheck.models.card import is_trained
 from reelcheck.registry import ANALYZERS
-from reelcheck.settings import Limits, Profile
+from reelcheck.settings import Isolation, Limits, Profile, Scores, scores_from
 from reelcheck.spans import CoverageSpan, Observation, TimeSpan
 from reelcheck.verdict.judge import judge
 from reelcheck.verdict.policy import Policy, load_policy
@@ -40,6 +40,12 @@ NEED_EVERY_FRAME: Final = frozenset({"flashes", "shots"})
 _MAX_PICTURES: Final = 1200
 _HASH_BLOCK_BYTES: Final = 1 << 20
 _DECODER_THREADS: Final = 2
+_KINDS: Final = {
+    "E_INTERNAL": ReelcheckError,
+    "E_ISOLATION": SetupError,
+    "E_FFMPEG_OLD": SetupError,
+}
+"""Errors of the child that are not the fault of the video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ def analyze(  # noqa: PLR0913 - the public door: every setting is a keyword with
     only: Sequence[str] = (),
     limits: Limits | None = None,
     threads: int = _DECODER_THREADS,
+    isolation: str = Isolation.AUTO,
+    scores: str = Scores.FULL,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Watch a video once and judge it.
@@ -71,6 +79,8 @@ def analyze(  # noqa: PLR0913 - the public door: every setting is a keyword with
         only: Names of the analyzers to run; all of them when empty.
         limits: What the file may cost.
         threads: Threads of the video decoder. Results do not depend on it.
+        isolation: ``auto``, ``strict`` or ``off``; see ``reelcheck.settings.Isolation``.
+        scores: ``full``, ``rounded`` or ``labels``; see ``reelcheck.settings.Scores``.
         on_progress: Called a few times a second.
 
     Returns:
@@ -79,21 +89,30 @@ def analyze(  # noqa: PLR0913 - the public door: every setting is a keyword with
     Raises:
         VideoError: the file was refused, or not one frame could be decoded.
         SettingError: an argument is unknown.
+        SetupError: isolation is ``strict``, and a layer of it cannot be had on this machine.
     """
     rules = policy if isinstance(policy, Policy) else load_policy(policy)
+    told = scores_from(scores)
     timeline = watch(
-        path, profile=profile, only=only, limits=limits, threads=threads, on_progress=on_progress
+        path,
+        profile=profile,
+        only=only,
+        limits=limits,
+        threads=threads,
+        isolation=isolation,
+        on_progress=on_progress,
     )
-    return judge(timeline, rules)
+    return judge(timeline, rules, scores=told)
 
 
-def watch(
+def watch(  # noqa: PLR0913 - as ``analyze``
     path: str | os.PathLike[str],
     *,
     profile: str = Profile.BALANCED,
     only: Sequence[str] = (),
     limits: Limits | None = None,
     threads: int = _DECODER_THREADS,
+    isolation: str = Isolation.AUTO,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Timeline:
     """Watch a video once; return everything that was found, unjudged.
@@ -113,7 +132,7 @@ def watch(
         }
         seen = _Seen()
         try:
-            for message in guard.run(ENTRY, job, fd, limits=limits):
+            for message in guard.run(ENTRY, job, fd, limits=limits, isolation=isolation):
                 seen.take(message)
                 if on_progress and message["kind"] == "progress":
                     on_progress(Progress(seconds=seen.reached, total_seconds=seen.total_seconds))
@@ -132,6 +151,7 @@ def watch(
         source=_source(path, seen, identity.size, digest),
         profile=str(Profile(profile)),
         analyzers=tuple(names),
+        limits=asdict(limits),
         timings={
             "wall_seconds": round(time.monotonic() - started, 3),
             "decoder_cpu_seconds": round(seen.cpu_seconds, 3),
@@ -177,6 +197,9 @@ class _Seen:
     pictures: list[Picture] = field(default_factory=list)
     models: list[ModelUse] = field(default_factory=list)
     isolation: dict[str, bool] = field(default_factory=dict)
+    isolation_missing: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     account: Account | None = None
     reached: float = 0.0
     frames: int = 0
@@ -198,6 +221,11 @@ class _Seen:
 
     def _on_isolation(self, message: Mapping[str, Any]) -> None:
         self.isolation = dict(message["layers"])
+        self.isolation_missing = dict(message["missing"])
+
+    def _on_versions(self, message: Mapping[str, Any]) -> None:
+        self.versions = dict(message["versions"])
+        self.warnings = tuple(f"W_FFMPEG_OLD: {words}" for words in message["too_old"])
 
     def _on_opened(self, message: Mapping[str, Any]) -> None:
         self.opened = message
@@ -219,7 +247,8 @@ class _Seen:
             self.pictures = self.pictures[::2]
 
     def _on_model(self, message: Mapping[str, Any]) -> None:
-        use = ModelUse(**message["use"])
+        told = message["use"]
+        use = ModelUse(**{**told, "signed_by": tuple(told["signed_by"])})
         if use not in self.models:
             self.models.append(use)
 
@@ -246,7 +275,7 @@ class _Seen:
         self.peak_mib = message["peak_resident_bytes"] / (1 << 20)
 
     def _on_error(self, message: Mapping[str, Any]) -> None:
-        kind = ReelcheckError if message["code"] == "E_INTERNAL" else VideoError
+        kind = _KINDS.get(message["code"], VideoError)
         self.error = kind(message["message"], code=message["code"], hint=message.get("hint", ""))
         self.failures.append(Failure(code=message["code"], message=message["message"]))
 
@@ -265,7 +294,8 @@ class _Seen:
 def _coverage(seen: _Seen) -> Coverage:
     """Return the account of the child, or what can be said after it died."""
     if seen.account is not None:
-        return Coverage(**{name: getattr(seen.account, name) for name in asdict(seen.account)})
+        told = {name: getattr(seen.account, name) for name in asdict(seen.account)}
+        return Coverage(**{**told, "warnings": tuple(sorted({*told["warnings"], *seen.warnings}))})
     reached = Fraction(round(seen.reached * 1000), 1000)
     total = max(reached, Fraction(round((seen.total_seconds or 0.0) * 1000), 1000))
     cause = f"{seen.failures[-1].code}: {seen.failures[-1].message}" if seen.failures else ""
@@ -285,7 +315,7 @@ def _coverage(seen: _Seen) -> Coverage:
         spans=spans,
         frames_decoded=seen.frames,
         frames_declared=None,
-        warnings=("W_PARTIAL: the file was not seen to its stated end",),
+        warnings=(*seen.warnings, "W_PARTIAL: the file was not seen to its stated end"),
     )
 
 
@@ -295,6 +325,7 @@ def _timeline(
     source: Source,
     profile: str,
     analyzers: tuple[str, ...],
+    limits: dict[str, float],
     timings: dict[str, float],
 ) -> Timeline:
     return Timeline(
@@ -311,6 +342,9 @@ def _timeline(
         pictures=tuple(sorted(seen.pictures, key=lambda one: (one.stream, one.at))),
         models=tuple(sorted(seen.models, key=lambda one: one.name)),
         isolation=seen.isolation,
+        isolation_missing=seen.isolation_missing,
+        limits=limits,
+        versions=seen.versions,
         timings=timings,
     )
 

@@ -1,9 +1,10 @@
 """Limits and profiles: what a run may be told from outside. Unknown names are refused."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from reelcheck.errors import SettingError
 
@@ -19,6 +20,58 @@ class Profile(StrEnum):
     """Every frame is decoded; costly models see samples steered by the cheap signals."""
     ACCURATE = "accurate"
     """Like balanced, with the larger models where their weights are present."""
+
+
+class Scores(StrEnum):
+    """How much of its scores a report tells; verdicts are always those of the full ones."""
+
+    FULL = "full"
+    """As they are."""
+    ROUNDED = "rounded"
+    """To two decimals."""
+    LABELS = "labels"
+    """Only what was found and when."""
+
+
+def scores_from(word: str) -> Scores:
+    """Return how much to tell.
+
+    Raises:
+        SettingError: the word is unknown.
+    """
+    if word not in set(Scores):
+        raise SettingError(f"unknown scores {word!r}", hint=f"known: {', '.join(Scores)}")
+    return Scores(word)
+
+
+class Isolation(StrEnum):
+    """What to do when a layer between the decoder and this machine cannot be had."""
+
+    AUTO = "auto"
+    """Go on with the layers that there are; the report names the others."""
+    STRICT = "strict"
+    """Refuse to open the video."""
+    OFF = "off"
+    """Only a process of its own with limits: to find a fault, with a debugger. Never otherwise."""
+
+
+ISOLATION_VARIABLE: Final = "REELCHECK_ISOLATION"
+"""Set to ``strict``, it makes every run strict. It can make none weaker."""
+
+
+def isolation_from(word: str) -> Isolation:
+    """Return how to isolate, as asked for and as the environment demands.
+
+    Raises:
+        SettingError: the word is unknown.
+    """
+    for given in (word, os.environ.get(ISOLATION_VARIABLE, "") or Isolation.AUTO):
+        if given not in set(Isolation):
+            known = ", ".join(Isolation)
+            raise SettingError(f"unknown isolation {given!r}", hint=f"known: {known}")
+    if os.environ.get(ISOLATION_VARIABLE) == Isolation.STRICT:
+        return Isolation.STRICT
+    return Isolation(word)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

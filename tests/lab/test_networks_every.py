@@ -24,6 +24,7 @@ from reelcheck.lab.networks import (  # noqa: E402
     quality_lite0,
 )
 from reelcheck.lab.networks.layers import count_parameters  # noqa: E402
+from reelcheck.lab.networks.small import build_resnet8  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -84,6 +85,7 @@ CASES = (
         build=small(images.build_vgg16, head="pooled"),
         inputs=pictures(32),
     ),
+    Case(name="resnet8", build=small(build_resnet8, width=8), inputs=pictures(32)),
     Case(name="resnet18", build=small(images.build_resnet18, stride=16), inputs=pictures(32)),
     Case(name="resnet50", build=small(images.build_resnet50), inputs=pictures(64)),
     Case(name="inception_v3", build=small(images.build_inception_v3), inputs=pictures(139)),
@@ -222,6 +224,7 @@ def test_the_exported_graph_gives_the_same_numbers_for_another_batch_size(
 
 NORM_OPTIONS: dict[str, tuple[Callable[..., nn.Module], dict[str, str]]] = {
     "vgg16": (images.build_vgg16, {"head": "pooled"}),
+    "resnet8": (build_resnet8, {}),
     "resnet18": (images.build_resnet18, {}),
     "resnet50": (images.build_resnet50, {}),
     "inception_v3": (images.build_inception_v3, {}),

@@ -37,7 +37,7 @@ from reelcheck.spans import Observation, TimeSpan
 UNIT: Final = "MOS"
 """Mean opinion score, 1 to 5: estimated, nobody was asked."""
 
-_GRID: Final = 4
+GRID: Final = 4
 """Fragments per side, as in ``recipes/quality.toml``."""
 _JUDGED: Final = 3
 """Score, lower and upper; logits of causes come behind them."""
@@ -122,7 +122,7 @@ class Judge:
     def __init__(self, card: Card, session: Runner) -> None:
         self._session = session
         self._mean, self._scale = card.input.mean[0], card.input.scale[0]
-        self._patch_px = card.input.resize_px[0] // _GRID
+        self._patch_px = card.input.resize_px[0] // GRID
         self._glance_px = card.extra_inputs[0].shape[-1]
         self._causes = card.output.labels[_JUDGED:]
 
@@ -140,7 +140,7 @@ class Judge:
         picture = trimmed(in_bytes(codes, colour), colour)
         if min(picture.shape) < _LEAST_SIDE_PX:
             return None
-        mosaic = fragments(picture, grid=_GRID, patch_px=self._patch_px)
+        mosaic = fragments(picture, grid=GRID, patch_px=self._patch_px)
         glance = _resized(picture, (self._glance_px, self._glance_px))
         mosaic, glance = (np.rot90(as_levels(one, colour), turns) for one in (mosaic, glance))
         if max(int(np.ptp(one)) for one in (mosaic, glance)) < _PLAIN_LEVELS:
@@ -317,9 +317,9 @@ def fragments(picture: Levels, *, grid: int, patch_px: int) -> Levels:
     if short < patch_px:
         height, width = (math.ceil(side * patch_px / short) for side in picture.shape)
         picture = _resized(picture, (width, height))
-    step = max(1, round(short / _LINES))
+    step = halvings(short)
     wide = patch_px * step
-    rows, columns = (_corners(side, grid=grid, patch_px=wide) for side in picture.shape)
+    rows, columns = (corners(side, grid=grid, patch_px=wide) for side in picture.shape)
     joined = np.block([[picture[y : y + wide, x : x + wide] for x in columns] for y in rows])
     if step == 1:
         return joined
@@ -328,7 +328,12 @@ def fragments(picture: Levels, *, grid: int, patch_px: int) -> Levels:
     return np.asarray(cells.round(), dtype=np.uint8)
 
 
-def _corners(length_px: int, *, grid: int, patch_px: int) -> list[int]:
+def halvings(short_px: int) -> int:
+    """Return how many pixels of a picture become one before it is judged: 1 up to 1600 lines."""
+    return max(1, round(short_px / _LINES))
+
+
+def corners(length_px: int, *, grid: int, patch_px: int) -> list[int]:
     """Return where the patches along one axis begin: in the middles of cells, or spread evenly."""
     if length_px < grid * patch_px:
         return [round(one) for one in np.linspace(0, length_px - patch_px, grid).tolist()]

@@ -23,11 +23,14 @@ from reelcheck.cli.writing import load_exporters, write_reports
 from reelcheck.errors import InputError, ReelcheckError, SettingError
 from reelcheck.exporters.base import Exporter, plain_text
 from reelcheck.media.sniff import CONTAINERS
+from reelcheck.models.protect.keys import PrivateKey
 from reelcheck.pipeline import choose_analyzers, watch
+from reelcheck.settings import scores_from
 from reelcheck.verdict.judge import exit_code, judge
 from reelcheck.verdict.policy import Policy, load_policy
 from reelcheck.verdict.reference import ReferenceReport
 from reelcheck.verdict.report import Report
+from reelcheck.verdict.sealing import sealed
 
 DEFAULT_FORMATS: Final = ("json", "html")
 _STRENGTH: Final = (1, 5, 3, 2, 4, 0)
@@ -48,6 +51,11 @@ class Request:
     """The original to measure against."""
     workers: int
     threads: int
+    isolation: str
+    sign_with: PrivateKey | None
+    """Key that signs the reports."""
+    scores: str
+    """How much of its scores a report tells."""
     quiet: bool
 
 
@@ -59,6 +67,7 @@ def analyze_videos(request: Request, *, strict: bool) -> int:
         InputError: there is no video in the given places.
     """
     policy = load_policy(request.policy)
+    scores_from(request.scores)
     choose_analyzers(request.only, request.profile)
     videos = list(find_videos(request.videos))
     if not videos:
@@ -110,11 +119,13 @@ def _watch(video: Path, request: Request, policy: Policy, *, quiet: bool = False
             profile=request.profile,
             only=request.only,
             threads=request.threads,
+            isolation=request.isolation,
             on_progress=on_progress,
         )
     if comparison is not None:
         timeline = with_comparison(timeline, comparison)
-    return _Watched(judge(timeline, policy), comparison)
+    report = judge(timeline, policy, scores=scores_from(request.scores))
+    return _Watched(sealed(report, request.sign_with), comparison)
 
 
 def _give(

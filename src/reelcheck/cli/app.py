@@ -8,6 +8,7 @@ import typer
 
 from reelcheck import __version__
 from reelcheck.cli import models_app as guarding
+from reelcheck.cli import papers_app as papers
 from reelcheck.cli.errors import tidy_errors
 from reelcheck.errors import MissingExtraError
 
@@ -26,6 +27,7 @@ models_app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 guarding.register(models_app)
+papers.register(app)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - typer's callback form
@@ -61,6 +63,15 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Videos to watch at once.")] = 1,
     threads: Annotated[int, typer.Option(min=1, max=16, help="Decoder threads per video.")] = 2,
+    isolation: Annotated[
+        str, typer.Option(help="auto, strict (refuse where a layer is missing) or off.")
+    ] = "auto",
+    scores: Annotated[
+        str, typer.Option(help="What reports tell of scores: full, rounded or labels.")
+    ] = "full",
+    sign_report: Annotated[
+        Path | None, typer.Option(help="Sign the reports with this key (models keygen).")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on WARN too.")] = False,  # noqa: FBT002 - a flag
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
@@ -74,8 +85,10 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter per option
     reelcheck analyze clip.mp4 --policy broadcast-eu --format json,html,edl --out report
     reelcheck analyze clip.mp4 --profile fast --only nudity
     reelcheck analyze encode.mp4 --reference original.mp4
+    reelcheck analyze upload.mp4 --scores labels --format json    for whoever uploaded it
     """  # noqa: D301 - \b is typer's mark for text that keeps its lines
     from reelcheck.cli.analyze import Request, analyze_videos  # noqa: PLC0415 - quick help
+    from reelcheck.models.protect.keys import read_private_key  # noqa: PLC0415 - beside it
 
     with tidy_errors():
         request = Request(
@@ -88,6 +101,9 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter per option
             reference=reference,
             workers=workers,
             threads=threads,
+            isolation=isolation,
+            sign_with=read_private_key(sign_report) if sign_report else None,
+            scores=scores,
             quiet=quiet,
         )
         raise typer.Exit(analyze_videos(request, strict=strict))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from reelcheck import __version__
 from reelcheck.cli.vmaf import Program, Run, model_for
-from reelcheck.errors import ReelcheckError, VideoError
+from reelcheck.errors import ReelcheckError, SetupError, VideoError
 from reelcheck.media import guard
 from reelcheck.media.fidelity import ceiling_db
 from reelcheck.media.wire import unpack_account, unpack_video
@@ -161,8 +161,10 @@ class _Heard:
         self.peak_mib = message["peak_resident_bytes"] / (1 << 20)
 
     def _on_error(self, message: Mapping[str, Any]) -> None:
-        kind = ReelcheckError if message["code"] == "E_INTERNAL" else VideoError
         words = message["message"]
+        if message["code"] == "E_ISOLATION":
+            raise SetupError(words, code="E_ISOLATION", hint=message["hint"])
+        kind = ReelcheckError if message["code"] == "E_INTERNAL" else VideoError
         if not words.startswith(("reference file", "distorted file")):
             words = f"{self.stage} file: {words}" if self.stage != "compared" else words
         raise kind(words, code=message["code"], hint=message.get("hint", ""))

@@ -10,13 +10,12 @@ import typer
 
 from reelcheck import __version__
 from reelcheck.errors import ReelcheckError, SetupError
+from reelcheck.media.versions import FFMPEG_FLOOR, libraries, too_old
 from reelcheck.models.card import card_names, load_card
 from reelcheck.models.store import locate, read_weights
 from reelcheck.pipeline import analyze
 from reelcheck.verdict.report import Report
 
-FFMPEG_FLOOR: Final = (8, 1, 2)
-"""First release with the fix of CVE-2026-8461 (out-of-bounds write in the MagicYUV decoder)."""
 _OK: Final = "ok  "
 _NOTE: Final = "note"
 _BAD: Final = "BAD "
@@ -44,15 +43,12 @@ def _libraries() -> Iterator[tuple[str, str]]:
     import numpy as np  # noqa: PLC0415 - beside it
     import onnxruntime  # noqa: PLC0415 - beside it
 
-    version = str(av.ffmpeg_version_info)
-    release = version.split("-", maxsplit=1)[0].split(".")
-    numbers = tuple(int(part) for part in release if part.isdigit())
-    floor = ".".join(str(part) for part in FFMPEG_FLOOR)
-    new_enough = not numbers or numbers >= FFMPEG_FLOOR
+    version, old = str(av.ffmpeg_version_info), too_old(libraries())
     yield (
-        _OK if new_enough else _BAD,
-        f"FFmpeg {version} in PyAV {av.__version__} (at least {floor} for its security fixes)",
+        _BAD if old else _OK,
+        f"FFmpeg {version} in PyAV {av.__version__} (at least {FFMPEG_FLOOR} for its fixes)",
     )
+    yield from ((_BAD, words) for words in old)
     yield _OK, f"numpy {np.__version__}, ONNX Runtime {onnxruntime.__version__}"
 
 
@@ -94,7 +90,6 @@ def _self_test() -> Iterator[tuple[str, str]]:
 
 def _isolation(report: Report) -> Iterator[tuple[str, str]]:
     on = [name for name, active in sorted(report.isolation.items()) if active]
-    off = [name for name, active in sorted(report.isolation.items()) if not active]
     yield _OK, f"isolation of the decoder: {', '.join(on) or 'none'}"
-    if off:
-        yield _NOTE, f"isolation layers not active here: {', '.join(off)}"
+    for name, why in sorted(report.isolation_missing.items()):
+        yield _NOTE, f"isolation layer {name} does not hold here: {why}"

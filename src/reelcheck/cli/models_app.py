@@ -24,6 +24,7 @@ def register(group: typer.Typer) -> None:
     group.command("probe")(_probe)
     group.command("encrypt")(_encrypt)
     group.command("decrypt")(_decrypt)
+    group.command("convert")(_convert)
 
 
 def _keygen(
@@ -115,3 +116,18 @@ def _probe(
 
     with tidy_errors():
         typer.echo(probe_models(model))
+
+
+def _convert(
+    checkpoint: Annotated[Path, typer.Argument(help="A .pth file, as torch.save writes it.")],
+    out: Annotated[Path, typer.Option(help="File to write, NAME.safetensors; must be new.")],
+) -> None:
+    """Convert a PyTorch checkpoint to safetensors, without PyTorch and without running its pickle.
+
+    \b
+    reelcheck models convert resnet18.pth --out resnet18.safetensors
+    """  # noqa: D301 - \b is typer's mark for text that keeps its lines
+    from reelcheck.cli.converting import convert_checkpoint  # noqa: PLC0415 - quick help
+
+    with tidy_errors():
+        typer.echo(convert_checkpoint(checkpoint, out))

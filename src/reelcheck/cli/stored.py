@@ -10,6 +10,7 @@ from reelcheck.errors import ReportError
 from reelcheck.verdict.judge import exit_code, rejudge
 from reelcheck.verdict.policy import load_policy
 from reelcheck.verdict.report import json_schema, parse_report
+from reelcheck.verdict.sealing import sealed
 
 
 def judge_stored(path: Path, *, policy: str, format_: str | None, strict: bool) -> int:
@@ -24,7 +25,7 @@ def judge_stored(path: Path, *, policy: str, format_: str | None, strict: bool) 
         data = path.read_bytes()
     except OSError as error:
         raise ReportError(f"cannot read {path}: {error.strerror}") from error
-    report = rejudge(parse_report(data), rules)
+    report = sealed(rejudge(parse_report(data), rules))
     if format_:
         for exporter in load_exporters([format_]):
             sys.stdout.buffer.write(exporter.render(report))

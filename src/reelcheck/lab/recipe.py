@@ -123,6 +123,29 @@ class NetworkPart(_Part):
     options: dict[str, Option] = Field(default_factory=dict)
 
 
+class AdversarialPart(_Part):
+    """Training against an attacker who changes pixels; see ``engine.adversarial``."""
+
+    method: Literal["pgd-at", "trades"] = "pgd-at"
+    epsilon_levels: Annotated[float, Field(gt=0, le=255)] = 8.0
+    """How far a pixel may be moved, in levels of 0-255."""
+    steps: _Positive = 5
+    """Of the ascent, for every batch: each costs as much as learning from it."""
+    step_levels: Annotated[float, Field(gt=0, le=255)] = 2.5
+    ramp_epochs: Annotated[float, Field(ge=0)] = 0.0
+    """In which budget and steps grow from nothing: a network that can tell nothing yet learns
+    nothing from an attacker. Curriculum: Cai et al., arXiv 1805.04807."""
+    beta: Annotated[float, Field(gt=0)] = 6.0
+    """Of TRADES: how much steadiness counts beside being right. 6 is the authors'."""
+
+
+class SmoothingPart(_Part):
+    """Training under noise, so that ``reelcheck lab attack`` can certify a radius."""
+
+    sigma_levels: Annotated[float, Field(gt=0, le=255)] = 32.0
+    """Standard deviation of the noise, in levels of 0-255."""
+
+
 class TrainingPart(_Part):
     """How the weights are found."""
 
@@ -152,6 +175,10 @@ class TrainingPart(_Part):
     described_draws: Annotated[int, Field(ge=0)] = 0
     """Of a network with a frozen trunk: how often the trunk describes each training sample before
     the head learns from that; 0 runs the trunk in every epoch."""
+    adversarial: AdversarialPart | None = None
+    """``[training.adversarial]``; without it nobody attacks."""
+    smoothing: SmoothingPart | None = None
+    """``[training.smoothing]``; without it there is no noise."""
 
 
 class Recipe(_Part):

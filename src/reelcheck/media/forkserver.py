@@ -5,10 +5,13 @@ milliseconds. The server itself never touches a file: it only forks. Run by
 ``reelcheck.media.guard``, never by hand.
 
 Each job is forked twice: the middle process waits for the worker and reports how it ended.
+
+A module whose function is called may also have ``prepare(job, fd, channel)``. It is called first,
+while files can still be opened by name, and returns the name of a model that is asked over the
+network, or nothing. Then the doors shut, see ``reelcheck.media.isolation``.
 """
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -21,9 +24,10 @@ from typing import Any, Final
 
 from reelcheck.errors import ReelcheckError
 from reelcheck.media.channel import Channel
+from reelcheck.media.isolation import Layers, close_doors
+from reelcheck.media.isolation.kernel import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl
+from reelcheck.settings import Isolation
 
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_NO_NEW_PRIVS: Final = 38
 _MAX_JOB_BYTES: Final = 1 << 20
 _MAX_OPEN_FILES: Final = 256
 _KEPT_ENVIRONMENT: Final = frozenset(
@@ -42,6 +46,8 @@ _KEPT_ENVIRONMENT: Final = frozenset(
 
 The key of encrypted models is among them, for it is here that they are decrypted.
 """
+_FORGOTTEN: Final = "REELCHECK_MODEL_KEY"
+"""Taken away once the models are loaded, before a byte of the video is decoded."""
 
 
 def serve(control: socket.socket) -> None:
@@ -103,10 +109,16 @@ def _watch(job: dict[str, Any], file: int, end: int) -> None:
 def _work(job: dict[str, Any], file: int, channel: Channel) -> None:
     code = 1
     try:
-        isolation = _confine(job["limits"])
-        channel.send({"kind": "isolation", "layers": isolation})
-        module, _, attribute = job["entry"].partition(":")
-        getattr(importlib.import_module(module), attribute)(job, file, channel)
+        layers = _confine(job["limits"])
+        name, _, attribute = job["entry"].partition(":")
+        module = importlib.import_module(name)
+        prepare = getattr(module, "prepare", None)
+        network_for = prepare(job, file, channel) if prepare else ""
+        os.environ.pop(_FORGOTTEN, None)
+        close_doors(layers, how=Isolation(job["isolation"]), network_for=network_for)
+        told = {"layers": layers.held, "missing": layers.missing}
+        channel.send({"kind": "isolation", **told})
+        getattr(module, attribute)(job, file, channel)
         code = 0
     except MemoryError:
         channel.send({"kind": "error", "code": "E_MEMORY", "message": "out of memory"})
@@ -122,9 +134,12 @@ def _work(job: dict[str, Any], file: int, channel: Channel) -> None:
         os._exit(code)
 
 
-def _confine(limits: dict[str, Any]) -> dict[str, bool]:
-    """Take away what decoding does not need; return which layers hold."""
-    layers = {"process": True, "die_with_parent": _die_with_parent()}
+def _confine(limits: dict[str, Any]) -> Layers:
+    """Take away what neither models nor decoding need; return which layers hold."""
+    layers = Layers()
+    layers.note("process")
+    none = f"prctl: not on {sys.platform}"
+    layers.note("die_with_parent", why_not="" if _die_with_parent() else none)
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     space = int(limits["address_space_bytes"])
@@ -132,8 +147,8 @@ def _confine(limits: dict[str, Any]) -> dict[str, bool]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_OPEN_FILES, _MAX_OPEN_FILES))
-    layers["rlimit"] = True
-    layers["no_new_privs"] = _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    layers.note("rlimit")
+    layers.note("no_new_privs", why_not="" if prctl(PR_SET_NO_NEW_PRIVS, 1) else none)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nowhere, standard)
@@ -143,15 +158,7 @@ def _confine(limits: dict[str, Any]) -> dict[str, bool]:
 
 
 def _die_with_parent() -> bool:
-    return _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _prctl(option: int, value: int) -> bool:
-    """Call Linux's ``prctl``; return False where there is none."""
-    try:
-        return bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
-    except (OSError, AttributeError):
-        return False
+    return prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

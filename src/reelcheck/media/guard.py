@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from reelcheck.errors import VideoError
 from reelcheck.media.channel import Channel
-from reelcheck.settings import Limits
+from reelcheck.settings import Isolation, Limits, isolation_from
 
 _POLL_SECONDS: Final = 0.5
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -114,7 +114,8 @@ class _Server:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "reelcheck.media.forkserver", str(theirs.fileno())],
+            # -P: never import from the working folder, where the video may lie beside an av.py.
+            [sys.executable, "-P", "-m", "reelcheck.media.forkserver", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=environment,
         )
@@ -142,7 +143,14 @@ def stop_server() -> None:
     _SERVER.stop()
 
 
-def run(entry: str, job: dict[str, Any], fd: int, *, limits: Limits) -> Iterator[dict[str, Any]]:
+def run(
+    entry: str,
+    job: dict[str, Any],
+    fd: int,
+    *,
+    limits: Limits,
+    isolation: str = Isolation.AUTO,
+) -> Iterator[dict[str, Any]]:
     """Run ``entry`` on an open file in a limited child; yield its messages as they come.
 
     The last message is ``{"kind": "ended", "status": ...}`` or, when the guard had to kill,
@@ -153,9 +161,19 @@ def run(entry: str, job: dict[str, Any], fd: int, *, limits: Limits) -> Iterator
         job: Plain data for it.
         fd: The open file.
         limits: What it may cost.
+        isolation: ``auto``, ``strict`` or ``off``, see ``reelcheck.settings.Isolation``.
+
+    Raises:
+        SettingError: the isolation is unknown.
     """
+    whole = {
+        **job,
+        "entry": entry,
+        "limits": asdict(limits),
+        "isolation": isolation_from(isolation),
+    }
     ours, theirs = socket.socketpair()
-    _SERVER.submit({**job, "entry": entry, "limits": asdict(limits)}, fd, theirs.fileno())
+    _SERVER.submit(whole, fd, theirs.fileno())
     theirs.close()
     watch = _Watchdog(limits)
     channel = Channel(ours)

@@ -295,7 +295,17 @@ def _opened(card: Card, folder: Path | None) -> Opened | None:
     place = store_folder() / card.name
     opened = open_guarded(place) if is_guarded(place) else None
     admit(card, opened)
+    _SIGNERS[card.name] = opened.signed.key_ids if opened and opened.signed else ()
     return opened
+
+
+_SIGNERS: Final[dict[str, tuple[str, ...]]] = {}
+"""Of the user's own models that this process has read: whose signatures were checked."""
+
+
+def signers_of(name: str) -> tuple[str, ...]:
+    """Return the keys whose signatures were checked when a model was last read, as SHA-256."""
+    return _SIGNERS.get(name, ())
 
 
 def _missing(card: Card, *, place: str) -> ModelError:

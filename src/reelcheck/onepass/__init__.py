@@ -4,6 +4,8 @@ The decoding thread makes the views; each analyzer works in a thread of its own 
 queue. What they find goes to the parent at once, so that a crash loses only what is in flight.
 """
 
+import functools
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -13,28 +15,74 @@ from av.video.stream import VideoStream
 
 from reelcheck.analyzers.base import AudioAnalyzer, ByProfile, ModelUser, VideoAnalyzer
 from reelcheck.analyzers.trained import TrainedAnalyzer
-from reelcheck.errors import VideoError
+from reelcheck.errors import SetupError, VideoError
 from reelcheck.media.account import Account
 from reelcheck.media.channel import Channel
 from reelcheck.media.coverage import Pass, settle
 from reelcheck.media.decode import StreamDecoder, TimedFrame, packets
 from reelcheck.media.describe import origin_of
+from reelcheck.media.sniff import HEAD_BYTES, sniff
 from reelcheck.media.source import Source
+from reelcheck.media.versions import libraries, too_old, versions
 from reelcheck.media.wire import pack_account
-from reelcheck.models.card import load_card
+from reelcheck.models.card import Card, load_card
+from reelcheck.models.session import load_early
+from reelcheck.models.store import signers_of
 from reelcheck.onepass.streams import SoundPass, VideoPass
 from reelcheck.registry import ANALYZERS
-from reelcheck.settings import Limits, Profile, limits_from
+from reelcheck.settings import Isolation, Limits, Profile, limits_from
 from reelcheck.spans import TimeSpan
 
 _PROGRESS_SECONDS: Final = 0.2
 
 
+@functools.cache  # made while files can still be opened by name, used when they no longer can
 def _recipe(name: str, profile: str) -> object:
     if name not in set(ANALYZERS):
         return TrainedAnalyzer.of(name)
     kind = ANALYZERS.load(name)
     return kind.for_profile(profile) if isinstance(kind, ByProfile) else kind()
+
+
+@functools.cache  # beside it
+def _card(name: str) -> Card:
+    return load_card(name)
+
+
+def prepare(job: Mapping[str, Any], fd: int, channel: Channel) -> str:
+    """Load what takes files by name, before the doors shut and FFmpeg sees the video.
+
+    Returns:
+        The first model that is asked over the network, or nothing.
+
+    Raises:
+        VideoError: the first bytes are not those of an allowed container.
+        ReelcheckError: an analyzer cannot be made. A model that cannot be loaded breaks its
+            analyzer only, later.
+        SetupError: FFmpeg is below the floor, and isolation is strict.
+    """
+    sniff(os.pread(fd, HEAD_BYTES, 0))
+    recipes = [_recipe(name, job["profile"]) for name in job["analyzers"]]
+    remote = ""
+    for name in _model_names(recipes):
+        card = _card(name)
+        load_early(card)
+        channel.send({"kind": "loaded", "name": name})
+        if card.runtime == "serving":
+            remote = remote or name
+    old = too_old(libraries())
+    if old and job["isolation"] == Isolation.STRICT:
+        raise SetupError(
+            f"FFmpeg is too old to be trusted: {old[0]}",
+            code="E_FFMPEG_OLD",
+            hint="pip install --upgrade av; --isolation auto goes on, with a warning",
+        )
+    channel.send({"kind": "versions", "versions": versions(), "too_old": old})
+    return remote
+
+
+def _model_names(recipes: Sequence[object]) -> list[str]:
+    return sorted({name for r in recipes if isinstance(r, ModelUser) for name in r.models})
 
 
 class _Pass:
@@ -75,14 +123,14 @@ class _Pass:
         self._frames = 0
 
     def _name_models(self, recipes: Sequence[object]) -> None:
-        names = {name for r in recipes if isinstance(r, ModelUser) for name in r.models}
-        for name in sorted(names):
-            card = load_card(name)
+        for name in _model_names(recipes):
+            card = _card(name)
             use = {
                 "name": card.name,
                 "version": card.version,
                 "sha256": card.sha256,
                 "licence": card.licence,
+                "signed_by": signers_of(name),
             }
             self._channel.send({"kind": "model", "use": use})
 

@@ -59,11 +59,18 @@ def unjudged(timeline: Timeline) -> Report:
         quality=quality_of(replace(timeline, observations=tuple(finite))),
         models=tuple(
             ModelReport(
-                name=model.name, version=model.version, sha256=model.sha256, licence=model.licence
+                name=model.name,
+                version=model.version,
+                sha256=model.sha256,
+                licence=model.licence,
+                signed_by=model.signed_by,
             )
             for model in timeline.models
         ),
         isolation=dict(timeline.isolation),
+        isolation_missing=dict(timeline.isolation_missing),
+        limits=dict(timeline.limits),
+        versions=dict(timeline.versions),
         failures=(*failures, *_not_finite(timeline.observations)),
         timings=dict(timeline.timings),
     )

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
+from reelcheck.errors import SettingError
+from reelcheck.settings import Scores
 from reelcheck.verdict.build import unjudged
 from reelcheck.verdict.evidence import Still, stills_of, with_evidence, with_worst_picture
 from reelcheck.verdict.findings import Finding, Findings, apply_rules, waive, within
@@ -17,7 +19,7 @@ from reelcheck.verdict.gaps import (
     failure_reasons,
     unchecked_reasons,
 )
-from reelcheck.verdict.policy import NO_LIMIT, Policy, SignalRule, Waiver
+from reelcheck.verdict.policy import NO_LIMIT, Policy, SignalRule, Waiver, policy_digest
 from reelcheck.verdict.report import (
     DECISION_ORDER,
     Check,
@@ -30,6 +32,7 @@ from reelcheck.verdict.report import (
     Span,
     Verdict,
 )
+from reelcheck.verdict.showing import shown, shown_value
 from reelcheck.verdict.timeline import Timeline
 
 MAX_SPANS: Final = 20
@@ -39,12 +42,20 @@ _DECISION_OF: Final[dict[Severity, Decision]] = {"info": "PASS", "warn": "WARN",
 _EXIT_CODES: Final[dict[Decision, int]] = {"PASS": 0, "WARN": 0, "FAIL": 1, "INCONCLUSIVE": 4}
 
 
-def judge(timeline: Timeline, policy: Policy, *, today: date | None = None) -> Report:
+def judge(
+    timeline: Timeline,
+    policy: Policy,
+    *,
+    today: date | None = None,
+    scores: Scores = Scores.FULL,
+) -> Report:
     """Judge what a pass found out.
 
-    ``today`` decides which waivers have expired; ``None`` means the date now (UTC).
+    ``today`` decides which waivers have expired; ``None`` means the date now (UTC). ``scores`` says
+    how much of the scores the report tells; the verdict does not depend on it.
     """
-    return _judge(unjudged(timeline), stills_of(timeline), policy, today=today)
+    whole = _judge(unjudged(timeline), stills_of(timeline), policy, today=today, scores=scores)
+    return shown(whole, scores)
 
 
 def rejudge(report: Report, policy: Policy, *, today: date | None = None) -> Report:
@@ -52,9 +63,17 @@ def rejudge(report: Report, policy: Policy, *, today: date | None = None) -> Rep
 
     The result is that of ``judge`` with this policy, but for the pictures: a report keeps at most
     40, and events that only the new policy finds get the nearest of those.
+
+    Raises:
+        SettingError: the report does not tell its full scores.
     """
+    if report.scores != Scores.FULL.value:
+        raise SettingError(
+            f"the report tells its scores only as {report.scores!r}, so it cannot be judged anew",
+            hint="keep the report with full scores, and judge that",
+        )
     observed = [event for event in report.events if event.origin == "observed"]
-    bare = report.model_copy(update={"events": tuple(observed)})
+    bare = report.model_copy(update={"events": tuple(observed), "seal": None})
     return _judge(bare, stills_of(report), policy, today=today)
 
 
@@ -71,7 +90,14 @@ def strongest(decisions: Iterable[Decision]) -> Decision:
     return max(decisions, key=DECISION_ORDER.index, default="PASS")
 
 
-def _judge(bare: Report, stills: Sequence[Still], policy: Policy, *, today: date | None) -> Report:
+def _judge(
+    bare: Report,
+    stills: Sequence[Still],
+    policy: Policy,
+    *,
+    today: date | None,
+    scores: Scores = Scores.FULL,
+) -> Report:
     today = today or datetime.now(tz=UTC).date()
     observed = [
         event.model_copy(update={"waived": None, "evidence": None}) for event in bare.events
@@ -82,7 +108,7 @@ def _judge(bare: Report, stills: Sequence[Still], policy: Policy, *, today: date
     checks = _checks(bare, found, findings, policy)
     required = (rule.required for rule in policy.rules)
     reasons = [
-        *_finding_reasons(findings, policy),
+        *_finding_reasons(findings, policy, scores),
         *_waived_reasons(coverage_reasons(bare, policy), policy.waivers, today=today),
         *failure_reasons(bare, policy),
         *unchecked_reasons(zip(checks, required, strict=True)),
@@ -91,6 +117,7 @@ def _judge(bare: Report, stills: Sequence[Still], policy: Policy, *, today: date
     verdict = Verdict(
         decision=strongest(reason.leads_to for reason in reasons),
         policy=policy.name,
+        policy_sha256=policy_digest(policy),
         reasons=tuple(_cut(reason) for reason in reasons),
         checks=tuple(checks),
     )
@@ -115,23 +142,24 @@ def _cut(reason: Reason) -> Reason:
     return reason.model_copy(update={"spans": reason.spans[:MAX_SPANS]})
 
 
-def _finding_reasons(findings: Iterable[Finding], policy: Policy) -> list[Reason]:
+def _finding_reasons(findings: Iterable[Finding], policy: Policy, scores: Scores) -> list[Reason]:
     """Return one reason for each rule that decided something, and for each waiver it met."""
     groups: dict[tuple[int, str], list[Finding]] = {}
     for finding in findings:
         if finding.rule is not None and (finding.event.severity != "info" or finding.event.waived):
             groups.setdefault((finding.rule, finding.event.waived or ""), []).append(finding)
-    return [_finding_reason(groups[key], policy) for key in sorted(groups)]
+    return [_finding_reason(groups[key], policy, scores) for key in sorted(groups)]
 
 
-def _finding_reason(group: Sequence[Finding], policy: Policy) -> Reason:
+def _finding_reason(group: Sequence[Finding], policy: Policy, scores: Scores) -> Reason:
     event, index = group[0].event, group[0].rule
     rule = policy.rules[index or 0]
     spans = sorted((_span(finding.event) for finding in group), key=_start)
     limit = rule.limit
-    if isinstance(rule, SignalRule):
-        scores = [finding.event.score for finding in group]
-        limit += f"; found {max(scores) if rule.direction == 'above' else min(scores):g}"
+    if isinstance(rule, SignalRule) and scores is not Scores.LABELS:
+        values = [finding.event.score for finding in group]
+        found = max(values) if rule.direction == "above" else min(values)
+        limit += f"; found {shown_value(found, scores):g}"
     label = event.label.replace("_", " ").capitalize()
     told = "" if limit == NO_LIMIT else f" (limit: {limit})"
     text = f"{label}: {amount(spans)}{told}. {rule.why}"

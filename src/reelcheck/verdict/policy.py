@@ -16,6 +16,7 @@
 Unknown keys are refused, so that a misspelt limit cannot silently let everything pass.
 """
 
+import hashlib
 import tomllib
 from datetime import date
 from fnmatch import fnmatchcase
@@ -35,6 +36,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from reelcheck.errors import SettingError
+from reelcheck.verdict.canonical import canonical
 from reelcheck.verdict.parts import Text
 from reelcheck.verdict.report import Severity
 
@@ -206,6 +208,11 @@ class Policy(_Part):
     """The strongest severity that matches a finding wins, then the earlier rule."""
     waivers: Annotated[tuple[Waiver, ...], Field(strict=False)] = ()
     """The first that fits is used."""
+
+
+def policy_digest(policy: Policy) -> str:
+    """Return the SHA-256 of a policy: of its canonical JSON, every default written out."""
+    return hashlib.sha256(canonical(policy.model_dump(mode="json"))).hexdigest()
 
 
 def _builtin() -> dict[str, Any]:

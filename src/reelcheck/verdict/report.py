@@ -4,14 +4,15 @@ Numbers are rounded to six decimals by their type (``Number``) and nowhere else.
 from a file is kept as data; whoever shows it must escape it.
 """
 
-import json
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from reelcheck.errors import ReportError
 from reelcheck.spans import CoverageState
+from reelcheck.verdict.canonical import canonical
 from reelcheck.verdict.parts import Number, Part, Text
+from reelcheck.verdict.sealing import Seal
 
 SCHEMA_VERSION: Final = "1.0"
 """The part before the point changes when a reader of the old form would misread the new one."""
@@ -176,6 +177,8 @@ class Verdict(Part):
     decision: Decision
     policy: Text
     """Name of the policy."""
+    policy_sha256: Text = ""
+    """Of its canonical JSON, with every default written out."""
     reasons: tuple[Reason, ...]
     """Those that decide come first."""
     checks: tuple[Check, ...]
@@ -307,6 +310,9 @@ class ModelReport(Part):
     version: Text
     sha256: Text
     licence: Text
+    signed_by: tuple[Text, ...] = ()
+    """Keys whose signatures were checked at this start, as SHA-256; models of the catalogue are
+    pinned by the SHA-256 in the package instead."""
 
 
 class FailureReport(Part):
@@ -334,11 +340,22 @@ class Report(Part):
     quality: Quality | None
     """Null when no quality model took part, when it broke, or when no picture could be judged."""
     models: tuple[ModelReport, ...]
+    scores: Literal["full", "rounded", "labels"] = "full"
+    """How much is told: rounded to two decimals, or labels without signals, quality and notes and
+    with a score of 1 for each event. The verdict is always that of the full scores."""
     isolation: dict[Text, bool]
     """Which layers of isolation held the decoder process."""
+    isolation_missing: dict[Text, Text] = Field(default_factory=dict)
+    """Why a layer did not hold, by its name."""
+    limits: dict[Text, Number] = Field(default_factory=dict)
+    """What the file was allowed to cost."""
+    versions: dict[Text, Text] = Field(default_factory=dict)
+    """Of what took part in the decoder process: Python, FFmpeg's libraries, numpy and so on."""
     failures: tuple[FailureReport, ...]
     timings: dict[Text, Number]
     """Seconds; the only part that may differ between two runs."""
+    seal: Seal | None = None
+    """What the report said when it was made, and who vouches for it."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -351,17 +368,15 @@ def json_schema() -> dict[str, Any]:
 
 
 def canonical_json(report: Report, *, timings: Literal["keep", "drop"]) -> bytes:
-    """Return the same bytes for the same content: sorted keys, no spaces, UTF-8.
+    """Return the same bytes for the same content, as RFC 8785 has it.
 
-    With ``timings="drop"`` the timings are empty, so that two runs can be compared.
+    With ``timings="drop"`` the timings are empty and the seal, which covers them, is gone, so that
+    two runs can be compared.
     """
     content = report.model_dump(mode="python")
     if timings == "drop":
-        content["timings"] = {}
-    text = json.dumps(
-        content, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":")
-    )
-    return text.encode("utf-8")
+        content |= {"timings": {}, "seal": None}
+    return canonical(content)
 
 
 def parse_report(data: bytes | str) -> Report:

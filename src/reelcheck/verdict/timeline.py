@@ -76,6 +76,8 @@ class ModelUse:
     version: str
     sha256: str
     licence: str
+    signed_by: tuple[str, ...] = ()
+    """Keys whose signatures were checked when it was loaded, as SHA-256."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,5 +97,11 @@ class Timeline:
     models: tuple[ModelUse, ...] = ()
     isolation: dict[str, bool] = field(default_factory=dict)
     """Which layers of isolation held the decoder process."""
+    isolation_missing: dict[str, str] = field(default_factory=dict)
+    """Why a layer did not hold, by its name."""
+    limits: dict[str, float] = field(default_factory=dict)
+    """What the file was allowed to cost."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of what took part in the decoder process."""
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds; the only part that may differ between two runs."""

@@ -3,10 +3,30 @@
 import logging
 import warnings
 
-from reelcheck.lab.commands import comparing, data, exporting, measuring, training
+from reelcheck.lab.commands import (
+    attacking,
+    comparing,
+    data,
+    exporting,
+    leaking,
+    measuring,
+    training,
+    watermarking,
+)
 from reelcheck.lab.commands.app import app
 
-__all__ = ["app", "comparing", "data", "exporting", "main", "measuring", "training"]
+__all__ = [
+    "app",
+    "attacking",
+    "comparing",
+    "data",
+    "exporting",
+    "leaking",
+    "main",
+    "measuring",
+    "training",
+    "watermarking",
+]
 
 
 def main(arguments: list[str]) -> None:

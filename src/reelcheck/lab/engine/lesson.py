@@ -8,9 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reelcheck.lab.engine.adversarial import (
+    check_hardening,
+    divergence,
+    grown,
+    noisy,
+    worst_nearby,
+)
 from reelcheck.lab.engine.mixing import mixed
 from reelcheck.lab.errors import TrainingError
-from reelcheck.lab.recipe import Recipe
+from reelcheck.lab.recipe import AdversarialPart, Recipe
 
 _AUX_WEIGHT: Final = 0.4
 """Of Inception's auxiliary head: Szegedy et al., arXiv 1512.00567, section 4; torchvision."""
@@ -35,6 +42,7 @@ class Lesson(pl.LightningModule):
         self, network: nn.Module, recipe: Recipe, *, classes: int, steps_per_epoch: int
     ) -> None:
         super().__init__()
+        check_hardening(recipe, str(network.kind))
         self._classes = classes
         self.network = network
         self.recipe = recipe
@@ -72,7 +80,23 @@ class Lesson(pl.LightningModule):
         if kind == "quality":
             return quality_loss(self.network(*inputs), targets)
         inputs, one_hot = mixed(inputs, targets, self.recipe.augmentation, self._classes)
-        output = self.network(inputs)
+        if isinstance(inputs, Tensor):
+            inputs = noisy(inputs, self.recipe)
+            part = self.recipe.training.adversarial
+            if part is not None:
+                return self._hardened_loss(inputs, one_hot, part)
+        return self._told_loss(self.network(inputs), one_hot)
+
+    def _hardened_loss(self, inputs: Tensor, one_hot: Tensor, part: AdversarialPart) -> Tensor:
+        """Return the loss under attack: PGD-AT, or TRADES."""
+        part = grown(part, self.global_step / self._steps_per_epoch)
+        nearby = worst_nearby(self.network, inputs, one_hot, part, self.recipe.input)
+        if part.method == "pgd-at":
+            return self._told_loss(self.network(nearby), one_hot)
+        clean, moved = self.network(torch.cat((inputs, nearby))).chunk(2)
+        return self._told_loss(clean, one_hot) + part.beta * divergence(clean, moved)
+
+    def _told_loss(self, output: Any, one_hot: Tensor) -> Tensor:  # noqa: ANN401 - or two outputs
         smoothing = self.recipe.training.label_smoothing
         if isinstance(output, tuple):
             main, aux = (_cross_entropy(part, one_hot, smoothing) for part in output)

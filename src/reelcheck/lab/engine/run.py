@@ -67,7 +67,7 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True
     checkpoint = _checkpoint(recipe, out) if resume else None
     pl.seed_everything(recipe.seed, workers=True, verbose=False)
     data = open_data(recipe)
-    network = _network(recipe, data)
+    network = fresh_network(recipe, data)
     _channels_last(network)
     if recipe.training.precision == "64-true":
         network.double()  # Lightning would do so only after a checkpoint was rounded to single
@@ -89,7 +89,7 @@ def train(recipe: Recipe, *, out: Path, resume: bool = False, quiet: bool = True
         network.float()
         if trainer.is_global_zero:
             _write_run(recipe, out, data, failed=failed)
-            _save(network, out / WEIGHTS)
+            save_weights(network, out / WEIGHTS)
     except SystemExit as error:  # what Lightning makes of SIGTERM and Ctrl-C
         raise StoppedError(f"the training in {out} was stopped") from error
     except OSError as error:
@@ -116,7 +116,8 @@ def _learning(recipe: Recipe, network: nn.Module, data: Data) -> tuple[nn.Module
     return network.get_submodule("head"), train_part, validation_part
 
 
-def _network(recipe: Recipe, data: Data) -> nn.Module:
+def fresh_network(recipe: Recipe, data: Data) -> nn.Module:
+    """Return the network of a recipe before it learns."""
     part = recipe.network
     network = build(part.name, outputs=len(data.classes), options=part.options)
     if network.kind == "quality":
@@ -131,7 +132,7 @@ def _channels_last(network: nn.Module) -> None:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def _save(network: nn.Module, path: Path) -> None:
+def save_weights(network: nn.Module, path: Path) -> None:
     """Write the weights whole or not at all."""
     packed = io.BytesIO()
     torch.save(network.state_dict(), packed)
@@ -162,7 +163,7 @@ def load_trained(folder: Path) -> tuple[Recipe, Trained]:
     run = read_run(folder)
     plan = Recipe.model_validate(run["recipe"])
     data = open_data(plan)
-    network = _network(plan, data)
+    network = fresh_network(plan, data)
     path = folder / WEIGHTS
     if not path.is_file():
         raise SettingError(f"there are no weights in {folder}", hint="the training did not end")

@@ -18,7 +18,7 @@ def processes() -> tuple[int, int]:
     return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
 
 
-class _Chance(Callback):
+class Chance(Callback):
     """Makes chance depend on seed, epoch, batch and process alone: a resumed run is the same."""
 
     def __init__(self, seed: int) -> None:
@@ -74,7 +74,7 @@ def make_trainer(recipe: Recipe, out: Path, *, quiet: bool) -> pl.Trainer:
     """Return the trainer of a recipe; logs, as CSV and for TensorBoard, go below ``out``."""
     training = recipe.training
     callbacks: list[Callback] = [
-        _Chance(recipe.seed),
+        Chance(recipe.seed),
         _Board(out / "tensorboard"),
         ModelCheckpoint(
             dirpath=out,

@@ -19,6 +19,7 @@ BUILTIN: Final[dict[str, str]] = {
     "mobilenet_v2": "reelcheck.lab.networks.images:build_mobilenet_v2",
     "quality": "reelcheck.lab.networks.quality:build_quality",
     "quality_lite0": "reelcheck.lab.networks.quality_lite0:build_quality_lite0",
+    "resnet8": "reelcheck.lab.networks.small:build_resnet8",
     "resnet18": "reelcheck.lab.networks.images:build_resnet18",
     "resnet50": "reelcheck.lab.networks.images:build_resnet50",
     "single": "reelcheck.lab.networks.action:build_single",
