@@ -1,9 +1,11 @@
 """Turns what libvmaf said of the ladders into scores on the five-point scale, and a manifest.
 
-    python tools/quality_labels.py LADDERS --opinions vmaf_to_mos.csv
+    python tools/quality_labels.py LADDERS [--also MORE ...] --opinions vmaf_to_mos.csv
 
 Reads ``LADDERS/ladders.csv`` of ``quality_ladders.py``, writes ``LADDERS/clips.csv`` for
 ``reelcheck lab train``: the score, the likely cause as label, the scene as group, and a split.
+Ladders after ``--also``, of stills or of compressed clips, are trained on and never tested; of
+them, scenes that the first ones have are left out.
 
 Scores come from rated sequences (AVT-VQDB-UHD-1, Rao et al., ISM 2019: columns ``test``,
 ``src``, ``mos``, ``vmaf``, ``ssim``, ``height``): the logistic curve of VMAF, and that of SSIM in
@@ -12,7 +14,7 @@ tests, whose viewers used the scale differently. Where VMAF is blind, the second
 
 - enlarged pictures: up to 0.75 of the logit from one and a half octaves on. Near its lower end VMAF
   does not tell grades apart, and viewers judge enlarging more harshly than it does;
-- noise and bands: 0.25. VMAF calls strong noise excellent;
+- noise, bands and smeared details: 0.25. VMAF calls strong noise excellent;
 - halos: 0.25, and VMAF without enhancement gain (NEG) in place of VMAF, which rewards them.
 
 The program prints how well the two curves predict sequences of sources that were left out.
@@ -20,6 +22,7 @@ The program prints how well the two curves predict sequences of sources that wer
 
 import argparse
 import csv
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,24 +172,33 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("ladders", type=Path)
+    parser.add_argument("--also", type=Path, nargs="*", default=[])
     parser.add_argument("--opinions", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     rungs = _table(given.ladders / "ladders.csv")
-    told = scores(rungs, *curves(given.opinions))
     parts = splits([rung["scene"] for rung in rungs], seed=given.seed)
+    for folder in given.also:
+        there = os.path.relpath(folder, given.ladders)
+        rungs += [
+            {**rung, "file": f"{there}/{rung['file']}"}
+            for rung in _table(folder / "ladders.csv")
+            if rung["scene"] not in parts
+        ]
+    told = scores(rungs, *curves(given.opinions))
     rows = [
         Row(
             file=rung["file"],
             label=cause(rung),
             score=round(float(score), 4),
             group=rung["scene"],
-            split=parts[rung["scene"]],
+            split=parts.get(rung["scene"], "train"),
         )
         for rung, score in zip(rungs, told, strict=True)
     ]
     write_manifest(rows, given.ladders / "clips.csv")
-    print(f"{len(rows)} clips; scenes by part: {dict(Counter(parts.values()))}")
+    scenes, counts = {row.group for row in rows}, Counter(row.split for row in rows)
+    print(f"{len(rows)} clips, {len(scenes)} scenes; {dict(counts)}")
 
 
 if __name__ == "__main__":
