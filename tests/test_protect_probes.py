@@ -28,7 +28,7 @@ from reelcheck.models.protect.trust import STRICT_VARIABLE, trust
 from reelcheck.models.session import open_session
 from reelcheck.models.store import add_bundle, locate, read_parts, read_probes
 
-SHIPPED = ["open-nsfw", "quality", "moving-look", "fights"]
+SHIPPED = ["open-nsfw", "quality", "moving-look", "fights", "shots"]
 PICTURES = ["open-nsfw", "quality", "moving-look"]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inprocess import watched
 from reelcheck.analyzers.shots import ShotsAnalyzer
+from reelcheck.analyzers.shots.learned import LearnedShots
 from reelcheck.analyzers.shots.network import NetworkWatch, TransNetShots, Windows
 from reelcheck.frames import Colour, FrameBatch, Layout
 from reelcheck.media.synth import textured, write_video
@@ -93,16 +94,16 @@ def test_what_the_network_sees_within_a_dissolve_is_no_second_border(
 def test_the_network_is_chosen_for_the_accurate_profile_when_its_weights_are_here() -> None:
     chosen = ShotsAnalyzer.for_profile("accurate")
 
-    assert isinstance(chosen, TransNetShots if HERE else ShotsAnalyzer)
-    assert isinstance(ShotsAnalyzer.for_profile("balanced"), ShotsAnalyzer)
+    assert isinstance(chosen, TransNetShots if HERE else LearnedShots)
+    assert isinstance(ShotsAnalyzer.for_profile("fast"), ShotsAnalyzer)
 
 
-def test_without_weights_the_accurate_profile_uses_the_classical_detector(
+def test_without_weights_the_accurate_profile_uses_the_network_of_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELCHECK_MODELS", str(tmp_path))
 
-    assert isinstance(ShotsAnalyzer.for_profile("accurate"), ShotsAnalyzer)
+    assert isinstance(ShotsAnalyzer.for_profile("accurate"), LearnedShots)
 
 
 @pytest.mark.skipif(not HERE, reason="needs the weights: reelcheck models get transnetv2")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import reelcheck.models
+from reelcheck.analyzers.shots.learned import WINDOW
 from reelcheck.models.card import card_names, load_card
 from reelcheck.models.protect.making import make_probes
 from reelcheck.models.protect.probes import to_bytes
@@ -39,6 +40,8 @@ def raw_inputs(name: str) -> Raw:
         return [{"rows": _half(rng.normal(size=(4, 1542)))} for _ in range(8)]
     if name == "transnetv2":
         return [{"frames": _scenes(rng)} for _ in range(2)]
+    if name == "shots":
+        return [{"rows": _borders(rng)} for _ in range(2)]
     return []
 
 
@@ -51,6 +54,17 @@ def _scenes(rng: np.random.Generator) -> NDArray[np.uint8]:
     coarse = rng.integers(0, 256, (4, 9, 16, 3), dtype=np.uint8)
     whole = coarse.repeat(3, axis=1).repeat(3, axis=2)
     return np.concatenate([np.stack([np.roll(one, k, axis=1) for k in range(25)]) for one in whole])
+
+
+def _borders(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return levels of seven noisy scenes that blend into each other, shape [144, 3888]."""
+    scenes = rng.integers(0, 256, (7, 9, 16, 3)).astype(np.float64)
+    scenes = scenes.repeat(3, axis=1).repeat(3, axis=2)
+    time = np.linspace(0, 5.99, WINDOW)
+    share = np.clip(time % 1 * 3 - 1, 0, 1)[:, None, None, None]
+    shown = scenes[time.astype(int)] * (1 - share) + scenes[time.astype(int) + 1] * share
+    shown += rng.normal(0, 8, shown.shape)
+    return np.clip(np.rint(shown), 0, 255).astype(np.float32).reshape(WINDOW, -1)
 
 
 def main(names: list[str]) -> None:

@@ -37,8 +37,8 @@ class ShotsAnalyzer:
     within a stream the search starts afresh, and the change itself is not reported. In the fast
     profile, which decodes key frames only, nothing is said.
 
-    Method: see ``cuts`` and ``graduals``. Limits: wipes and other effects are found only when they
-    take one frame. A cut between two views of one place can be missed. A dissolve shorter than six
+    Method: see ``cuts`` and ``graduals``; ``learned`` adds a network by default. Limits: wipes are
+    found only when they take one frame. A cut between two views of one place can be missed. A dissolve shorter than six
     frames, longer than two seconds or between pictures that look alike can be missed; where a
     dissolve over much motion begins and ends is found within a quarter of its length, and its
     score is low.
@@ -55,12 +55,17 @@ class ShotsAnalyzer:
 
     @classmethod
     def for_profile(cls, profile: str) -> VideoAnalyzer:
-        """Return the recipe for a profile: the network when ``accurate`` finds its weights."""
-        from .network import TransNetShots  # noqa: PLC0415 - ONNX Runtime is slow to import
+        """Return the recipe for a profile.
+
+        Key frames alone need no network. ``accurate`` takes TransNetV2 where its weights are.
+        """
+        from .learned import LearnedShots  # noqa: PLC0415 - ONNX Runtime is slow to import
+        from .network import TransNetShots  # noqa: PLC0415
 
         network = TransNetShots()
-        found = profile == Profile.ACCURATE and locate(load_card(network.models[0])) is not None
-        return network if found else cls()
+        if profile == Profile.ACCURATE and locate(load_card(network.models[0])) is not None:
+            return network
+        return cls() if profile == Profile.FAST else LearnedShots()
 
     def watch(self, video: VideoInfo) -> "ShotsWatch":
         """Start on one stream."""
