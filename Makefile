@@ -8,13 +8,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 LAB := .venv-lab
 
-.PHONY: help install install-dev install-lab test-lab check-lab run test check format bench lock clean
+.PHONY: help install install-dev install-lab test-lab check-lab run test check format bench fuzz \
+  lock clean
 
 help:
 	@echo "make run VIDEO=clip.mp4   watch a video; reports go to out/ (default: a generated demo)"
 	@echo "make test                 run the tests"
 	@echo "make check                lint, types and the floor plan"
 	@echo "make bench                measure speed and memory beside other tools"
+	@echo "make fuzz                 changed videos and files, for FUZZ_SECONDS each (60)"
 	@echo "make test-lab check-lab   the same for the lab, in .venv-lab (torch: several GB)"
 	@echo "make install              make .venv with reelcheck in it"
 
@@ -73,6 +75,11 @@ format: install-dev
 
 bench: install-dev $(VENV)/bench.stamp
 	$(BIN)/python benchmarks/run.py
+
+FUZZ_SECONDS ?= 60
+
+fuzz: install-dev
+	$(BIN)/python tools/fuzz.py --seconds $(FUZZ_SECONDS)
 
 # Needs uv. Versions move on only here.
 lock:

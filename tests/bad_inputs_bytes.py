@@ -296,9 +296,8 @@ CASES = [
     Case(
         number=26,
         title="stream larger than its container claims",
-        make=None,
-        outcome="",
-        why_not="the decoder's own max_pixels holds the cap: case 24 through the same option",
+        make=damaged("a.mp4", "mp4", patched(b"avc1", struct.pack(">HH", 16, 16), offset=28)),
+        outcome=SEEN,
     ),
     Case(
         number=27,

@@ -133,7 +133,6 @@ def polyglot(data: bytes) -> bytes:
 
 
 REJECTED = frozenset({"E_FORMAT_NOT_ALLOWED", "E_NETWORK_REFERENCE"})
-LATER = "comes with the server and its database, and is tested there"
 
 CONTAINERS = [
     Case(number=63, title="only sound", make=audio_only, outcome="E_NO_VIDEO"),
@@ -315,8 +314,16 @@ FILES = [
         )
     ),
     *(
-        Case(number=number, title=title, make=None, outcome="", why_not=LATER)
-        for number, title in ((90, "disk full"), (91, "read-only disk"), (92, "killed workers"))
+        Case(number=number, title=title, make=None, outcome="", why_not=why)
+        for number, title, why in (
+            (90, "disk full", "E_STORAGE_FULL, no half report: tests/test_storage.py"),
+            (91, "read-only disk", "E_STORAGE_READONLY: tests/test_storage.py, tests/test_cli.py"),
+            (
+                92,
+                "a worker killed, a model file altered",
+                "tests/test_guard.py; E_MODEL_INTEGRITY: tests/test_protect_signing.py",
+            ),
+        )
     ),
 ]
 

@@ -24,12 +24,12 @@ from quality_pictures import (
 from reelcheck.analyzers.quality import (
     Judge,
     QualityAnalyzer,
-    _QualityWatch,
     as_levels,
     fragments,
     in_bytes,
     trimmed,
 )
+from reelcheck.analyzers.quality.analyzer import _QualityWatch
 from reelcheck.frames import Colour, FrameBatch, Layout
 from reelcheck.models.card import load_card
 from reelcheck.models.session import open_session

@@ -19,19 +19,22 @@ import numpy as np
 import torch
 
 from reelcheck.lab.data.chosen import Chosen, Kept
-from reelcheck.lab.data.sources import Data, open_data
+from reelcheck.lab.data.generated_pictures import GeneratedPictures
+from reelcheck.lab.data.sources import Data
 from reelcheck.lab.engine.refit import refit, steps_of
 from reelcheck.lab.engine.run import Trained, fresh_network
 from reelcheck.lab.evaluation.against import compare
 from reelcheck.lab.evaluation.rows import predict
 from reelcheck.lab.recipe import Recipe
+from reelcheck.lab.tasks.pictures import CLASSES
 from reelcheck.lab.watermark.claiming import claim
 from reelcheck.lab.watermark.commitment import Commitment, committed_to
 from reelcheck.lab.watermark.embedding import embed
 from reelcheck.lab.watermark.secret import Secret
 from reelcheck.lab.watermark.survival import (
     HEAD,
-    fresh_samples,
+    Outcome,
+    fine_tuned,
     measured,
     survive,
     to_line,
@@ -56,6 +59,9 @@ PLAN: Final = Recipe.model_validate(
 SECRET: Final = Secret(bytes.fromhex("5e" * 32))
 EPOCHS: Final = 6
 """Of embedding."""
+_POOL_SEED: Final = 11
+_PARTS: Final = (range(1500), range(1500, 3000), range(5000, 9000))
+"""Of the drawn pictures: to learn from, for others to train on with, and to measure on."""
 
 
 def main() -> None:
@@ -65,20 +71,18 @@ def main() -> None:
     wanted = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     torch.set_num_threads(1)
-    data = open_data(PLAN)
-    kept = Data(
-        train=Kept(data.train),
-        validation=Chosen(data.test, range(1)),
-        test=Kept(data.test),
-        classes=data.classes,
-        fits=data.fits,
+    pool = GeneratedPictures(
+        PLAN.model_copy(update={"seed": _POOL_SEED}), offset=0, count=9000, part="test"
     )
-    fresh = Kept(
-        fresh_samples(
-            PLAN, Trained(folder=Path(), network=torch.nn.Identity(), data=data, seconds=0)
-        )
+    train, fresh, test = (Kept(Chosen(pool, numbers)) for numbers in _PARTS)
+    data = Data(
+        train=train,
+        validation=Chosen(test, range(1)),
+        test=test,
+        classes=CLASSES,
+        fits=frozenset({"clip"}),
     )
-    run(kept, fresh, independent=wanted.independent)
+    run(data, fresh, independent=wanted.independent)
 
 
 def run(data: Data, fresh: Kept, *, independent: int) -> None:
@@ -109,7 +113,40 @@ def run(data: Data, fresh: Kept, *, independent: int) -> None:
     print(HEAD)
     for outcome in survive(PLAN, marked, SECRET, commitment, fresh=fresh, overwrite_epochs=EPOCHS):
         print(to_line(outcome), flush=True)
+    _adaptive(marked, fresh, commitment)
     _independent(data, fresh, commitment, count=independent)
+
+
+def _adaptive(marked: Trained, fresh: Kept, commitment: Commitment) -> None:
+    """Print what is left when somebody who knows the method hides the bits, then trains on."""
+    hidden = replace(marked, network=_reordered(marked.network))
+    trained_on = fine_tuned(PLAN, hidden, fresh, steps=steps_of(PLAN, len(fresh)))
+    rows = {"inputs reordered": hidden.network, "reordered, 100% fine-tuning": trained_on}
+    for name, network in rows.items():
+        found = claim(suspect_in(name, PLAN, network, marked.data.classes), commitment, SECRET)
+        evaluation = measured(PLAN, marked, network)
+        outcome = Outcome(name=name, found=found, figure=evaluation.figures["top1"])
+        print(to_line(outcome), flush=True)
+
+
+def _reordered(network: torch.nn.Module) -> torch.nn.Module:
+    """Return a network that says the same, with the channels between two blocks in another order.
+
+    The key of this tool marks ``block3.conv1``, so it is its inputs that move.
+    """
+    copied = copy.deepcopy(network)
+    body = copied.get_submodule("network.body")
+    before, after = body.get_submodule("block2"), body.get_submodule("block3")
+    order = torch.randperm(64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for name in ("conv2", "bn2", "short.0", "short.1"):
+            for key, value in before.get_submodule(name).state_dict(keep_vars=True).items():
+                if key != "num_batches_tracked":
+                    value.copy_(value[order].clone())
+        for name in ("conv1", "short.0"):
+            weights = after.get_submodule(name).get_parameter("weight")
+            weights.copy_(weights[:, order].clone())
+    return copied
 
 
 def _trained(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from reelcheck.lab.networks.images import build_resnet18
 from reelcheck.lab.networks.images_weights import read_weights
+from reelcheck.lab.networks.small import build_resnet8
 from reelcheck.models.protect.converting import convert
 
 KINDS = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "uint8"]
@@ -34,7 +34,7 @@ def test_every_kind_of_number_is_kept(tmp_path: Path, *, zipped: bool) -> None:
 
 def test_a_network_starts_from_a_converted_checkpoint(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    trained = build_resnet18(outputs=4).body
+    trained = build_resnet8(outputs=4).body
     path, out = tmp_path / "r.pth", tmp_path / "r.safetensors"
     torch.save(trained.state_dict(), path)
 
@@ -43,4 +43,4 @@ def test_a_network_starts_from_a_converted_checkpoint(tmp_path: Path) -> None:
     assert all(
         torch.equal(one, read_weights(out)[name]) for name, one in trained.state_dict().items()
     )
-    build_resnet18(outputs=4, weights_file=str(out))
+    build_resnet8(outputs=4, weights_file=str(out))

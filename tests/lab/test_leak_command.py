@@ -63,11 +63,11 @@ def test_a_network_that_knows_its_samples_by_heart_leaks_them(folder: Path) -> N
 
 
 def test_a_copy_is_measured_for_each_way_of_answering(folder: Path) -> None:
-    told = run("extraction", folder, "--queries", "20", "--queries", "40", "--digits", "1")
+    told = run("extraction", folder, "--queries", "20", "--digits", "1")
 
     found = json.loads((folder / "leak-extraction.json").read_text())
     assert [(one["queries"], one["shown"]) for one in found["copies"]] == [
-        (count, shown) for count in (20, 40) for shown in ("full", "rounded to 1", "labels")
+        (20, shown) for shown in ("full", "rounded to 1", "labels")
     ]
     assert all(0 <= one["agreement"]["value"] <= 1 for one in found["copies"])
     assert "drawn anew" in told

@@ -25,7 +25,7 @@ from typing import Any, Final
 import typer
 
 from reelcheck import __version__
-from reelcheck.cli.writing import write_whole
+from reelcheck.cli.writing import write_file
 from reelcheck.errors import ReelcheckError
 from reelcheck.models.card import Card, card_names, load_card
 from reelcheck.models.store import locate, own_names, read_parts
@@ -50,8 +50,8 @@ def write_bill(out: Path | None) -> None:
     text = json.dumps(bill(), indent=2, ensure_ascii=False) + "\n"
     if out is None:
         typer.echo(text, nl=False)
-    else:
-        write_whole(out, text.encode())
+        return
+    write_file(out, text.encode())
 
 
 def bill() -> dict[str, Any]:
@@ -91,16 +91,16 @@ def bill() -> dict[str, Any]:
 def packages() -> dict[str, Distribution]:
     """Return the installed packages that reelcheck needs, by normal name, and not itself."""
     found = dict[str, Distribution]()
-    waiting = [(name, True) for name in _asked_for(distribution("reelcheck"), extras=True)]
+    waiting = list(_asked_for(distribution("reelcheck"), extras=True))
     while waiting:
-        name, _ = waiting.pop()
+        name = waiting.pop()
         if name in found or name == "reelcheck":
             continue
         try:
             found[name] = distribution(name)
         except PackageNotFoundError:
             continue
-        waiting += [(one, True) for one in _asked_for(found[name], extras=False)]
+        waiting += _asked_for(found[name], extras=False)
     return found
 
 

@@ -1,6 +1,5 @@
 """Writing reports to a folder: whole or not at all."""
 
-import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Final
 
 from reelcheck.errors import OutputError
 from reelcheck.exporters.base import Exporter
+from reelcheck.models.store import FULL
 from reelcheck.registry import EXPORTERS
 from reelcheck.verdict.report import Report
 
@@ -35,11 +35,27 @@ def write_reports(report: Report, folder: Path, exporters: Sequence[Exporter]) -
             write_whole(folder / f"{_STEM}{one.suffix}", one.render(report)) for one in exporters
         ]
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        raise OutputError(
-            f"cannot write to {folder}: {error.strerror}",
-            code="E_STORAGE_FULL" if full else "E_STORAGE_READONLY",
-        ) from error
+        raise _cannot(folder, error) from error
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write one file that the user named, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        write_whole(path, data)
+    except (OSError, ValueError) as error:
+        raise _cannot(path, error) from error
+
+
+def _cannot(place: Path, error: OSError | ValueError) -> OutputError:
+    number = error.errno if isinstance(error, OSError) else 0
+    return OutputError(
+        f"cannot write to {place}: {os.strerror(number) if number else error}",
+        code="E_STORAGE_FULL" if number in FULL else "E_STORAGE_READONLY",
+    )
 
 
 def write_whole(path: Path, data: bytes) -> Path:

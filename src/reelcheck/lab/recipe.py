@@ -206,7 +206,7 @@ def load_recipe(path: Path) -> Recipe:
     """
     try:
         data: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingError(f"recipe {path}: {error}") from error
     try:
         recipe = Recipe.model_validate(data)

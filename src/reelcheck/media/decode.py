@@ -100,13 +100,24 @@ class StreamDecoder:
             raise
         except (av.FFmpegError, ValueError, AttributeError, IndexError):
             pass  # flushed already by the demuxer's last packet, or the decoder never opened
+        yield from self._last_held()
+        self.ledger.close()
+
+    def _last_held(self) -> Iterator[TimedFrame]:
+        """Yield the frame that waited for the next one, which does not come."""
         if self._held is not None:
             frame, tick = self._held
             usual = self.clock.usual_ticks
             length = frame.duration if 0 < frame.duration <= 2 * usual else usual
             yield self._emit(frame, tick, length)
             self._held = None
-        self.ledger.close()
+
+    def _leaps(self, pts: int | None) -> bool:
+        """Return whether a frame lies further from the first than a video may be long."""
+        if pts is None or self._held is None:
+            return False
+        first = self.start_tick if self._ordinal else self._held[1]
+        return (pts - first) * self.clock.time_base > self._limits.duration_seconds
 
     def _promise(self, packet: "Packet[VideoStream]") -> None:
         if packet.is_discard or not packet.size or packet.pts is None:
@@ -131,6 +142,11 @@ class StreamDecoder:
 
     def _take(self, frame: VideoFrame, *, packet_corrupt: bool) -> Iterator[TimedFrame]:
         self._check_budget(frame)
+        if self._held is not None and self._leaps(frame.pts):
+            yield from self._last_held()
+            raise VideoError(
+                f"times leap beyond {self._limits.duration_seconds:g} s", code="E_DURATION_LIMIT"
+            )
         self.ledger.show(frame.pts)
         if self._held is None:
             tick = self.clock.next_tick(frame.pts)

@@ -28,6 +28,7 @@ from reelcheck.media.isolation import Layers, close_doors
 from reelcheck.media.isolation.kernel import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl
 from reelcheck.settings import Isolation
 
+_ANALYZERS: Final = "reelcheck.analyzers"
 _MAX_JOB_BYTES: Final = 1 << 20
 _MAX_OPEN_FILES: Final = 256
 _KEPT_ENVIRONMENT: Final = frozenset(
@@ -55,18 +56,27 @@ def serve(control: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, _reap)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
-    for module in ("reelcheck.onepass", "av", "numpy"):
+    for module in ("reelcheck.onepass", "av.subtitles.stream", "numpy.ma"):
         importlib.import_module(module)
     gc.freeze()
     while True:
         body, descriptors, _, _ = socket.recv_fds(control, _MAX_JOB_BYTES, 2)
         if not body:
             return _wait_for_all()
+        job = json.loads(body)
+        _import_once(job)
         if os.fork() == 0:
             control.close()
-            _watch(json.loads(body), *descriptors)
+            _watch(job, *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _import_once(job: dict[str, Any]) -> None:
+    """Import what every worker of such a job would import anew: our own code, and nothing else."""
+    for name in job.get("analyzers", ()):
+        with contextlib.suppress(ImportError):  # not one of ours: the worker looks further
+            importlib.import_module(f"{_ANALYZERS}.{name}")
 
 
 def _reap(number: int, frame: object) -> None:

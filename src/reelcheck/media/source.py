@@ -112,7 +112,11 @@ class Source:
                 },
             )
         except MemoryError as error:
-            raise VideoError("opening ran out of memory", code="E_MEMORY") from error
+            raise VideoError(
+                "opening asks for more memory than there may be",
+                code="E_MEMORY",
+                hint=structure.cut or structure.broken,
+            ) from error
         except Exception as error:
             if structure.encrypted:
                 raise VideoError("the content is encrypted", code="E_ENCRYPTED") from error

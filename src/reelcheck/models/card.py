@@ -190,7 +190,7 @@ def parse_card(text: str, *, where: str) -> Card:
     try:
         data: dict[str, Any] = tomllib.loads(text)
         return Card.model_validate(data)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingError(f"model card {where}: {error}") from error
     except ValidationError as error:
         unknown = [one for one in error.errors() if one["type"] == "extra_forbidden"]

@@ -136,7 +136,7 @@ class _Pass:
 
     def run(self) -> Account:
         """Decode everything; return the account."""
-        stopped = ""
+        stopped: VideoError | None = None
         try:
             streams: list[VideoStream | AudioStream] = [
                 *(video.decoder.stream for video in self._videos.values()),
@@ -146,14 +146,14 @@ class _Pass:
                 self._feed(packet)
             self._flush()
         except VideoError as error:
-            stopped = f"{error.code}: {error}"
+            stopped = error
             self._channel.send({"kind": "failure", "code": error.code, "message": str(error)})
         for video in self._videos.values():
             video.finish()
         for sound in self._sounds.values():
             sound.finish(self._picture())
         if not any(video.started for video in self._videos.values()):
-            raise VideoError(
+            raise stopped or VideoError(
                 "not one frame could be decoded",
                 code="E_NO_FRAMES",
                 hint=self._source.claims.structure.cut or self._source.claims.structure.broken,
@@ -164,7 +164,7 @@ class _Pass:
                 decoders=[video.decoder for video in self._videos.values()],
                 sounds=[sound.decoder for sound in self._sounds.values()],
                 origin=self._origin,
-                stopped=stopped,
+                stopped=f"{stopped.code}: {stopped}" if stopped else "",
                 limits=self._limits,
             )
         )
@@ -196,13 +196,13 @@ class _Pass:
             sound.flush()
 
     def _show(self, video: VideoPass, timed: TimedFrame) -> None:
+        if video.until(timed, self._origin) > self._limits.duration_seconds:
+            raise VideoError(  # before an analyzer spends a step on every moment of it
+                f"longer than {self._limits.duration_seconds:g} s", code="E_DURATION_LIMIT"
+            )
         if not video.started:
             video.start(timed, self._origin, self._source.claims.duration)
         reached = video.see(timed)
-        if reached > self._limits.duration_seconds:
-            raise VideoError(
-                f"longer than {self._limits.duration_seconds:g} s", code="E_DURATION_LIMIT"
-            )
         self._frames += 1
         now = time.monotonic()
         if now - self._told > _PROGRESS_SECONDS:

@@ -79,8 +79,11 @@ class VideoPass:
         """Show one frame; return the time reached, in seconds."""
         if self._views is not None:
             self._views.see(timed)
-        tick = timed.tick + timed.length
-        return float(tick * self.decoder.clock.time_base - self._origin)
+        return self.until(timed, self._origin)
+
+    def until(self, timed: TimedFrame, origin: Fraction) -> float:
+        """Return when a frame ends, in seconds."""
+        return float((timed.tick + timed.length) * self.decoder.clock.time_base - origin)
 
     @property
     def started(self) -> bool:

@@ -14,6 +14,8 @@ _POINT_FROM: Final = -6
 _POINT_TO: Final = 21
 """Powers of ten between which ECMAScript writes no exponent (ECMA-262, Number::toString)."""
 
+_text: Final = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - what JSON can hold
     """Return the canonical JSON of a value.
@@ -27,7 +29,7 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - what JSON can hold
 
 def _pieces(value: Any) -> Iterator[str]:  # noqa: ANN401 - beside it
     if value is None or isinstance(value, bool | str):
-        yield json.dumps(value, ensure_ascii=False)
+        yield _text(value)
     elif isinstance(value, int):
         yield str(value)
     elif isinstance(value, float):
@@ -35,7 +37,7 @@ def _pieces(value: Any) -> Iterator[str]:  # noqa: ANN401 - beside it
     elif isinstance(value, Mapping):
         mark = "{"
         for key in sorted(value, key=_utf16):
-            yield f"{mark}{json.dumps(key, ensure_ascii=False)}:"
+            yield f"{mark}{_text(key)}:"
             yield from _pieces(value[key])
             mark = ","
         yield "}" if value else "{}"

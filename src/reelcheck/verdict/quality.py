@@ -20,6 +20,9 @@ ANALYZER: Final = "quality"
 SCALE: Final = (1.0, 5.0)
 """ITU-T P.910: 1 bad to 5 excellent."""
 _CAUSE: Final = "cause_"
+_EXCESS: Final = "excess"
+_SUSPECTED: Final = "attack_suspected"
+"""Signal and event of the second opinion, see ``reelcheck.analyzers.quality.defence``."""
 _WORST_SHARE: Final = Fraction(1, 20)
 _DECIMALS: Final = 4
 """As the analyzer gives them."""
@@ -64,6 +67,7 @@ def quality_of(timeline: Timeline) -> Quality | None:
         causes=_causes(mine, scores),
         shots=tuple(_shots(timeline, scores, stream=stream)),
         judged_seconds=seconds_of(_total(scores)),
+        attack_suspected_seconds=_suspected(mine),
     )
 
 
@@ -99,6 +103,13 @@ def _samples(observations: Iterable[Observation], signal: str) -> list[Sample]:
 
 def _total(samples: Iterable[Sample]) -> Fraction:
     return sum((one.span.seconds for one in samples), Fraction(0))
+
+
+def _suspected(mine: Sequence[Observation]) -> float | None:
+    if not _samples(mine, _EXCESS):
+        return None
+    spans = (one.span.seconds for one in mine if one.label == _SUSPECTED)
+    return seconds_of(sum(spans, Fraction(0)))
 
 
 def _causes(mine: Sequence[Observation], scores: Sequence[Sample]) -> tuple[QualityCause, ...]:

@@ -301,6 +301,9 @@ class Quality(Part):
     """In order of time; empty when shots were not looked for."""
     judged_seconds: Number
     """For how long judged pictures stand. Plain pictures, such as black, are not judged."""
+    attack_suspected_seconds: Number | None = None
+    """Of that time, for how long somebody may have pushed the score; null when that was not looked
+    for."""
 
 
 class ModelReport(Part):

@@ -38,10 +38,10 @@ class ShotsAnalyzer:
     profile, which decodes key frames only, nothing is said.
 
     Method: see ``cuts`` and ``graduals``; ``learned`` adds a network by default. Limits: wipes are
-    found only when they take one frame. A cut between two views of one place can be missed. A dissolve shorter than six
-    frames, longer than two seconds or between pictures that look alike can be missed; where a
-    dissolve over much motion begins and ends is found within a quarter of its length, and its
-    score is low.
+    found only when they take one frame. A cut between two views of one place can be missed. A
+    dissolve shorter than six frames, longer than two seconds or between pictures that look alike
+    can be missed; where a dissolve over much motion begins and ends is found within a quarter of
+    its length, and its score is low.
 
     Measured by ``benchmarks/shots.py`` on generated videos at 25 fps, 99 cuts and 51 gradual
     transitions between real clips (ice hockey, surveillance) that no constant was chosen on: cuts

@@ -86,9 +86,16 @@ def read_manifest(path: Path) -> list[Row]:
     if not rows:
         raise DataError(f"{path}: there is no row")
     for row in rows:
-        if not (path.parent / row.file).is_file():
+        if not _is_file(path.parent / row.file):
             raise DataError(f"{path}, row {row.line}: there is no file {row.file!r}")
     return rows
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _csv_rows(text: str, path: Path) -> list[tuple[int, dict[str, Any]]]:
@@ -116,6 +123,8 @@ def _json_rows(text: str, path: Path) -> list[tuple[int, dict[str, Any]]]:
             values = json.loads(line)
         except json.JSONDecodeError as error:
             raise DataError(f"{path}, row {number}: {error.msg}") from error
+        except (ValueError, RecursionError) as error:  # a number of too many digits, or a tower
+            raise DataError(f"{path}, row {number}: {error}") from error
         if not isinstance(values, dict):
             raise DataError(f"{path}, row {number}: that is no object")
         unknown = _unknown(values)

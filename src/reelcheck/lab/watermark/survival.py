@@ -93,7 +93,8 @@ def fresh_samples(plan: Recipe, trained: Trained) -> Samples:
     """Return data that the network was not trained on: drawn anew, or the validation part."""
     if plan.data.task is None:
         return trained.data.validation
-    other = plan.model_copy(update={"seed": plan.seed + FRESH_SEED})
+    data = plan.data.model_copy(update={"test_count": 1})  # only the training part is looked at
+    other = plan.model_copy(update={"seed": plan.seed + FRESH_SEED, "data": data})
     return open_data(other).train
 
 

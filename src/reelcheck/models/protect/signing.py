@@ -119,7 +119,7 @@ def _opened(data: bytes, trusted: Sequence[PublicKey]) -> tuple[PublicKey, Manif
         whole = json.loads(data)
         # One content, one form: a byte that means nothing could be changed unseen.
         manifest = Manifest.from_plain(whole["manifest"])
-        signature, key_id = bytes.fromhex(whole["signature"]), whole["key"]
+        signature, key_id = bytes.fromhex(whole["signature"]), str(whole["key"])
         known = {"key": key_id, "manifest": manifest.plain(), "signature": signature.hex()}
         if canonical(known) + b"\n" != data:
             raise ValueError("it is not in canonical form")  # noqa: TRY301 - the reason is for below

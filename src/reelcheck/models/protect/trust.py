@@ -57,7 +57,7 @@ def model_settings() -> ModelSettings:
         settings = ModelSettings.model_validate(values)
     except FileNotFoundError:
         settings = ModelSettings()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

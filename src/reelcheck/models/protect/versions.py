@@ -91,7 +91,7 @@ def _seen() -> dict[str, str]:
         found = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingError(f"{path} cannot be read: {error}") from error
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
         raise SettingError(f"{path} must hold versions by name")

@@ -5,8 +5,8 @@ Source: TensorFlow Serving, "RESTful API": ``GET /v1/models/NAME[/versions/V]`` 
 which names them), answered by ``outputs`` or ``error``.
 
 The pictures of the video leave this machine, to the host of the card and no other: no proxy is
-used and no redirect followed. The child process that watches a video may open connections, because
-its isolation takes away files, memory and environment, not the network.
+used and no redirect followed. Where such a model is used, the child process that watches a video
+keeps the network, which the report tells; strict isolation refuses it.
 
 Limits: what runs there cannot be checked from here, which is why such a card has no checksum.
 """
