@@ -10,7 +10,7 @@ from reelcheck.lab.leak.attacks import confidence, likelihood
 from reelcheck.lab.leak.outputs import Floats, Shown, shown_ways
 from reelcheck.lab.leak.telling import told_apart
 
-COUNT = 2000
+COUNT = 1200
 MEMBERS = np.arange(2 * COUNT) < COUNT
 GROUPS = [str(one) for one in range(2 * COUNT)]
 FULL, ROUNDED, LABELS = shown_ways(2)

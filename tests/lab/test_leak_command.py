@@ -28,7 +28,7 @@ PLAN = Recipe.model_validate(
         },
         "input": {"frames": 1, "size_px": (32, 32)},
         "network": {"name": "resnet8", "options": {"width": 8, "stride": 16}},
-        "training": {"epochs": 25, "batch": 16, "rate": 5e-3, "weight_decay": 0.0},
+        "training": {"epochs": 20, "batch": 16, "rate": 5e-3, "weight_decay": 0.0},
     }
 )
 
@@ -107,6 +107,6 @@ def test_a_copy_that_learns_from_probabilities_moves_towards_them(folder: Path) 
     assert np.allclose(told.detach().numpy(), 0.25, atol=0.15)
 
 
-@pytest.mark.parametrize(("count", "steps"), [(48, 75), (15, 25), (16, 25), (33, 50)])
+@pytest.mark.parametrize(("count", "steps"), [(48, 60), (15, 20), (16, 20), (33, 40)])
 def test_steps_are_those_of_the_training(count: int, steps: int) -> None:
     assert steps_of(PLAN, count) == steps

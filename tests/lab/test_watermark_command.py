@@ -92,7 +92,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     train(PLAN, out=made.plain)
     write_keys(made.key, kind="aes256")
     write_keys(made.signer, kind="ed25519")
-    run("watermark", "embed", made.plain, "--key", made.key, "--out", made.marked, "--epochs", "40")
+    run("watermark", "embed", made.plain, "--key", made.key, "--out", made.marked, "--epochs", "28")
     plan, trained = load_trained(made.marked)
     export_bundle(plan, trained, figures={}, licence="proprietary", out=made.bundle)
     run(
