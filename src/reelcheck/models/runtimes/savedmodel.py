@@ -82,6 +82,18 @@ class SavedModelSession:
             )
         self._constant = tensorflow.constant
         self._card = card
+        self._warm_up(tensorflow)
+
+    def _warm_up(self, tensorflow: Any) -> None:  # noqa: ANN401 - a module without types
+        """Run once: the first run opens files, which a child that watches a video may not."""
+        wanted = self._function.structured_input_signature[1]
+        with suppress(Exception):  # what is wrong is told when it is really asked
+            self._function(
+                **{
+                    name: tensorflow.zeros([side or 1 for side in spec.shape], spec.dtype)
+                    for name, spec in wanted.items()
+                }
+            )
 
     def run(
         self, tensor: NDArray[Any], extra: Mapping[str, NDArray[Any]] | None = None
