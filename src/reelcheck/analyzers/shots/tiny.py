@@ -1,6 +1,7 @@
 """Tiny pictures of every frame, as the network of this package sees them."""
 
-from typing import Any, Final
+from functools import cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,21 @@ def tiny_levels(grid: NDArray[np.float32]) -> NDArray[np.uint8]:
         uint8 [27, 48, 3], 0 to 255, Cb and Cr around 128: means of whole cells; the shape of the
         picture is not kept.
     """
-    levels = _means(_means(grid, HEIGHT, axis=1), WIDTH, axis=2) * 255
+    (down, rows), (across, columns) = _cells(grid.shape[1], HEIGHT), _cells(grid.shape[2], WIDTH)
+    levels = (down @ grid @ across.T) * (255 / (rows[:, None] * columns))
     levels[1:] += 128
     levels = np.clip(np.rint(levels), 0, 255)
     return np.asarray(levels.astype(np.uint8).transpose(1, 2, 0))
 
 
-def _means(cells: NDArray[Any], count: int, *, axis: int) -> NDArray[Any]:
-    length = cells.shape[axis]
+@cache
+def _cells(length: int, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return which of ``length`` places each cell adds up, 0 or 1, [count, length], and how many.
+
+    One product of matrices takes a third of the time of sums over uneven stretches.
+    """
     starts = np.arange(count) * length // count
-    if length < count:
-        return np.asarray(np.take(cells, starts, axis=axis))
-    widths = np.diff(np.append(starts, length)).reshape([-1 if n == axis else 1 for n in range(3)])
-    return np.asarray(np.add.reduceat(cells, starts, axis=axis) / widths)
+    ends = np.maximum(np.append(starts[1:], length), starts + 1)
+    place = np.arange(length)
+    inside = (place >= starts[:, None]) & (place < ends[:, None])
+    return inside.astype(np.float32), inside.sum(axis=1).astype(np.float32)
