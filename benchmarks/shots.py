@@ -3,9 +3,9 @@
     python benchmarks/shots.py FOLDER
 
 FOLDER holds videos, each with a .json of the same name: {"truth": [[kind, last, first], ...]},
-where kind is "cut", "dissolve" or "fade", ``last`` the last frame that shows only the old shot and
-``first`` the first one that shows only the new shot. A cut counts as found within two frames, a
-gradual transition when any finding overlaps it; one finding may answer for one border.
+where kind is "cut", "dissolve", "fade" or "wipe", ``last`` the last frame that shows only the old
+shot and ``first`` the first one that shows only the new shot. A cut counts as found within two
+frames, a gradual transition when any finding overlaps it; one finding may answer for one border.
 """
 
 import json

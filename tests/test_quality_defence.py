@@ -26,7 +26,6 @@ from reelcheck.models.card import load_card
 from reelcheck.models.session import open_session
 from reelcheck.spans import Observation, TimeSpan
 from reelcheck.verdict.judge import judge
-from reelcheck.verdict.policy import load_policy
 from sample_policy import OPEN
 from sample_timeline import ALL_ANALYZERS, event, timeline
 from sample_timeline import samples as stored
@@ -178,11 +177,8 @@ def test_without_defence_the_push_works_and_nothing_is_said_of_it() -> None:
     assert not [one for one in found if one.signal == "excess"]
 
 
-@pytest.mark.parametrize(
-    ("profile", "defended"), [("fast", False), ("balanced", False), ("accurate", True)]
-)
-def test_only_the_accurate_profile_judges_twice(profile: str, *, defended: bool) -> None:
-    assert QualityAnalyzer.for_profile(profile).defended is defended
+def test_nobody_is_judged_twice_unasked() -> None:
+    assert not QualityAnalyzer().defended
 
 
 def test_the_report_says_for_how_long_and_whether_it_was_looked_for() -> None:
@@ -197,16 +193,3 @@ def test_the_report_says_for_how_long_and_whether_it_was_looked_for() -> None:
     ]
 
     assert [one and one.attack_suspected_seconds for one in reports] == [None, 0, 4]
-
-
-@pytest.mark.parametrize("policy", ["default", "ugc-strict"])
-@pytest.mark.parametrize(("seconds", "decision"), [(2.9, "PASS"), (3.0, "WARN")])
-def test_a_suspected_attack_warns(policy: str, seconds: float, decision: str) -> None:
-    scores = stored("quality.score", [3.0] * 60, unit="MOS")
-    rules = load_policy(policy)
-    own = rules.model_copy(update={"rules": tuple(r for r in rules.rules if "quality" in r.code)})
-    found = event("quality.attack_suspected", 0, Fraction(seconds))
-
-    report = judge(timeline(*scores, found, analyzers=(*ALL_ANALYZERS, "quality")), own)
-
-    assert report.verdict.decision == decision

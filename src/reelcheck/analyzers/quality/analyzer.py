@@ -29,7 +29,6 @@ from reelcheck.analyzers.quality.judge import Judge, Judged
 from reelcheck.frames import FrameBatch, FrameNeeds, Layout, VideoInfo
 from reelcheck.models.card import load_card
 from reelcheck.models.session import open_session
-from reelcheck.settings import Profile
 from reelcheck.spans import Observation, TimeSpan
 
 UNIT: Final = "MOS"
@@ -65,12 +64,8 @@ class QualityAnalyzer:
     blamed_below: float = 4.0
     """ITU-T P.910 calls a score of 4 good. Ours: what is good needs no cause."""
     defended: bool = False
-    """Whether every picture is judged twice, to find scores that somebody pushed: ``defence``."""
-
-    @classmethod
-    def for_profile(cls, profile: str) -> "QualityAnalyzer":
-        """Return the recipe for a profile: ``accurate`` is defended."""
-        return cls(defended=profile == Profile.ACCURATE)
+    """Whether every picture is judged twice, to find scores that somebody pushed: ``defence``. No
+    profile does: one honest picture in seven is suspected too."""
 
     def watch(self, video: VideoInfo) -> "_QualityWatch":
         """Start on one stream.
