@@ -87,6 +87,7 @@ class ManifestClips(Dataset[Sample]):
         self._jitter = varied is not None and varied.temporal_jitter
         self._prepare = (PrepareQuality if self._scores else Prepare)(recipe.input, varied)
         self._cache = cache_of(recipe)
+        self._last: tuple[str, Pictures] | None = None  # asked for again when a sample is varied
         self._broken = torch.full((len(self.rows),), math.nan, dtype=torch.float64)
         self._broken.share_memory_()  # type: ignore[no-untyped-call]  # seen from loader processes
 
@@ -155,6 +156,8 @@ class ManifestClips(Dataset[Sample]):
         path, rate = self._folder / row.file, self._rate(index)
         fitted = self._prepare.fitting
         key = f"clip {identity(path)} {start} {end} {rate} {fitted}"
+        if self._last is not None and self._last[0] == key:
+            return self._last[1]
         kept: NDArray[np.uint8] | None = self._cache.get(key)  # type: ignore[assignment]
         if kept is None:
             kept = read_pictures(
@@ -165,6 +168,7 @@ class ManifestClips(Dataset[Sample]):
                 change=self._prepare.fit,
             )
             self._cache.put(key, kept)
+        self._last = (key, kept)
         return kept
 
     def _rate(self, index: int) -> Fraction:
