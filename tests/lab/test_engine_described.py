@@ -87,6 +87,8 @@ def test_a_frozen_trunk_is_described_ahead_and_only_the_head_learns(
 
     assert all(torch.equal(fresh[name], one) for name, one in again.named_parameters())
     assert all(not one.requires_grad for one in again.trunk.parameters())  # type: ignore[union-attr]
+    seen = again.head.fragment[0].running_var  # type: ignore[union-attr, index]
+    assert not torch.equal(seen, torch.ones_like(seen)), "the head was asleep while it learned"
     _, read_back = load_trained(tmp_path)
     rows = predict(read_back.network, read_back.data.test, batch=4)
     assert rows.scores.shape == (6, 3)

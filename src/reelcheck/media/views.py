@@ -60,12 +60,18 @@ class _Collector:
     _ends: list[int] = field(default_factory=list)
     _ordinals: list[int] = field(default_factory=list)
     _changed: list[bool] = field(default_factory=list)
+    _slots_per_tick: tuple[int, int] = field(init=False)
+    """As a ratio: a Fraction would cost more than all else that is done for most frames."""
+
+    def __post_init__(self) -> None:
+        per_tick = self.time_base * (self.needs.rate_fps or 0)
+        self._slots_per_tick = per_tick.numerator, per_tick.denominator
 
     def wants(self, start: int, *, changed: bool) -> bool:
         """Return whether the frame at ``start`` ticks is due; to be asked once per frame."""
         if self.needs.rate_fps is None:
             return True
-        slot = int(start * self.time_base * self.needs.rate_fps // 1)
+        slot = start * self._slots_per_tick[0] // self._slots_per_tick[1]
         due = slot > self._slot or (changed and self.needs.on_change)
         self._slot = max(self._slot, slot)
         return due

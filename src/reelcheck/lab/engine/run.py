@@ -113,7 +113,8 @@ def _learning(recipe: Recipe, network: nn.Module, data: Data) -> tuple[nn.Module
     train_part = Described(data.train, network, recipe, draws=draws)
     network.eval()
     validation_part = Described(data.validation, network, recipe, draws=1)
-    return network.get_submodule("head"), train_part, validation_part
+    # Lightning leaves the mode as it finds it: what is asleep would learn without its dropout.
+    return network.get_submodule("head").train(), train_part, validation_part
 
 
 def fresh_network(recipe: Recipe, data: Data) -> nn.Module:
