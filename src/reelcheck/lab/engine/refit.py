@@ -59,6 +59,7 @@ def refit(
     Raises:
         TrainingError: the loss became no number.
     """
+    network.train()  # Lightning leaves the mode as it finds it
     sampler = EpochSampler(samples.labels, seed=recipe.seed)
     loader: DataLoader[Any] = DataLoader(
         samples,  # type: ignore[arg-type]  # a map-style data set by its methods
