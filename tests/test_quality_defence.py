@@ -136,7 +136,7 @@ def test_a_second_opinion_never_raises_a_score_or_leaves_the_scale(
 def test_an_honest_picture_keeps_every_digit(seed: int) -> None:
     plain = Judge(CARD, open_session(CARD))
     soft = scene(seed).astype(np.float64)
-    for axis in (0, 1) * 4:  # as a camera sees it: noise of single pixels looks like a push
+    for axis in (0, 1) * 6:  # as a camera sees it: noise of single pixels looks like a push
         soft = (np.roll(soft, 1, axis) + soft + np.roll(soft, -1, axis)) / 3
     picture = np.asarray(np.rint(soft).astype(np.uint8))
 
