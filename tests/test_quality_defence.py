@@ -133,7 +133,7 @@ def test_a_second_opinion_never_raises_a_score_or_leaves_the_scale(
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_an_honest_picture_keeps_every_digit(seed: int) -> None:
+def test_a_soft_honest_picture_keeps_every_digit(seed: int) -> None:
     plain = Judge(CARD, open_session(CARD))
     soft = scene(seed).astype(np.float64)
     for axis in (0, 1) * 6:  # as a camera sees it: noise of single pixels looks like a push

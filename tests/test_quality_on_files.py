@@ -36,7 +36,7 @@ def coded(crf: int) -> Recipe:
     return replace(CODED, options={**CODED.options, "crf": str(crf)})
 
 
-def test_coarser_coding_gives_a_lower_score(tmp_path: Path) -> None:
+def test_much_coarser_coding_gives_a_lower_score(tmp_path: Path) -> None:
     scores = [
         mean_of(clip(tmp_path / f"{crf}.mp4", moving(1.0), coded(crf))) for crf in (12, 32, 46)
     ]

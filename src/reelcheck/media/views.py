@@ -61,7 +61,7 @@ class _Collector:
     _ordinals: list[int] = field(default_factory=list)
     _changed: list[bool] = field(default_factory=list)
     _slots_per_tick: tuple[int, int] = field(init=False)
-    """As a ratio: a Fraction would cost more than all else that is done for most frames."""
+    """As a ratio in whole numbers, for it is asked of every frame."""
 
     def __post_init__(self) -> None:
         per_tick = self.time_base * (self.needs.rate_fps or 0)

@@ -12,9 +12,9 @@ To code only what the network sees, with H.264, and the constants are ours: they
 ``tools/quality_defence.py``, and are those of the weights in the package.
 
 Limits: an attacker who knows this too pays for it, but is not stopped; ``docs/attacks.md`` says how
-far he gets. Excellent pictures can hardly be inflated, and are hardly told. Fine grain and texture
-of single pixels, which strong coding takes out too, can be suspected; a suspected honest picture
-loses about a point and a half.
+far he gets. Excellent pictures can hardly be inflated, and are hardly told. One honest
+picture in twenty is suspected, more where there is fine grain, which strong coding takes out too;
+it loses about a point and a half.
 """
 
 from dataclasses import dataclass, replace
