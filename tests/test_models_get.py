@@ -248,7 +248,7 @@ OUTSIDE = {"../../outside.txt": b"x"}
         ),
         ("npm", tarred(SMALL)[:-40], "cannot be read"),
         ("npm", b"not a tar", "cannot be read"),
-        ("npm", gzip.compress(b"not a tar either"), "cannot be read"),
+        ("npm", gzip.compress(b"not a tar either", mtime=0), "cannot be read"),
         ("pypi", zipped({**SMALL, **OUTSIDE}), "leads out of it"),
         ("pypi", zipped({**SMALL, "package\\..\\outside": b""}), "leads out of it"),
         ("pypi", zipped({"package/LICENSE": MIT}), "has no package/model.onnx"),
