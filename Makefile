@@ -27,6 +27,7 @@ $(VENV)/core.stamp: requirements/core.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --require-hashes --requirement requirements/core.txt
 	$(PIP) install --quiet --no-deps --editable .
+	$(BIN)/python -m compileall -q src
 	touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/core.stamp
