@@ -1,10 +1,11 @@
 """Converted models answer as the originals do, and what is no model is refused."""
 
+import contextlib
 import io
 import pickle
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -143,17 +144,23 @@ def state_dict(tensors: Mapping[str, NDArray[Any]], *, flipped: bool = False) ->
     for key, (name, numbers) in enumerate(tensors.items()):
         steps = tuple(step // numbers.itemsize for step in numbers.strides)
         wrapped[name] = _Tensor(_Storage(str(key), numbers), steps[::-1] if flipped else steps)
-    modules = {"torch": torch, "torch._utils": inner}
+    program = io.BytesIO()
+    with standing_in({"torch": torch, "torch._utils": inner}):
+        Pickler(program, protocol=2).dump(wrapped)
+    return zipped(program.getvalue(), list(tensors.values()))
+
+
+@contextlib.contextmanager
+def standing_in(modules: Mapping[str, ModuleType]) -> Iterator[None]:
+    """Let modules take the place of others for a while."""
     before = {name: sys.modules.get(name) for name in modules}
     sys.modules.update(modules)
-    program = io.BytesIO()
     try:
-        Pickler(program, protocol=2).dump(wrapped)
+        yield
     finally:
         for name, module in before.items():
             del sys.modules[name]
             sys.modules.update({name: module} if module else {})
-    return zipped(program.getvalue(), list(tensors.values()))
 
 
 def zipped(program: bytes, numbers: Sequence[NDArray[Any]] = ()) -> bytes:

@@ -352,9 +352,7 @@ def damage(path: Path, *, share: float, seed: int) -> None:
 
 def main() -> None:
     """Make all rungs; what is there already is kept, so an interrupted run can go on."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("index", type=Path)
     parser.add_argument("--ffmpeg", default="ffmpeg")
     parser.add_argument("--out", type=Path, required=True)
@@ -364,7 +362,6 @@ def main() -> None:
     (given.out / "references").mkdir(parents=True, exist_ok=True)
     (given.out / "clips").mkdir(exist_ok=True)
     table = given.out / "ladders.csv"
-    names = [field.name for field in fields(Rung)]
     done = set[str]()
     if table.is_file():
         with table.open(encoding="utf-8") as file:
@@ -375,7 +372,7 @@ def main() -> None:
         table.open("a", newline="", encoding="utf-8") as file,
         ThreadPoolExecutor(given.workers) as pool,
     ):
-        writer = csv.DictWriter(file, names)
+        writer = csv.DictWriter(file, [field.name for field in fields(Rung)])
         if not done:
             writer.writeheader()
         for number, job in enumerate(jobs):

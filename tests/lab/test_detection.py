@@ -124,19 +124,21 @@ def _given(part: NDArray[Any] | None) -> NDArray[Any]:
     return part
 
 
+def _as_coco(image: int, box: NDArray[Any], label: int) -> dict[str, object]:
+    return {
+        "image_id": image,
+        "category_id": int(label),
+        "bbox": [*box[:2], *(box[2:] - box[:2])],
+    }
+
+
 def by_pycocotools(truths: list[TruthBoxes], said: list[FoundBoxes]) -> DetectionScores:
     """Return the same figures from the reference implementation."""
     coco = pytest.importorskip("pycocotools.coco", reason="needs pycocotools, the reference")
     cocoeval = pytest.importorskip("pycocotools.cocoeval")
     reference = coco.COCO()
     annotations = [
-        {
-            "image_id": image,
-            "category_id": int(label),
-            "bbox": [*box[:2], *(box[2:] - box[:2])],
-            "area": float(area),
-            "iscrowd": int(crowd),
-        }
+        {**_as_coco(image, box, label), "area": float(area), "iscrowd": int(crowd)}
         for image, entry in enumerate(truths)
         for box, label, area, crowd in zip(
             *(entry.boxes_px, entry.labels),
@@ -150,12 +152,7 @@ def by_pycocotools(truths: list[TruthBoxes], said: list[FoundBoxes]) -> Detectio
         "categories": [{"id": label} for label in range(CLASSES)],
     }
     results = [
-        {
-            "image_id": image,
-            "category_id": int(label),
-            "bbox": [*box[:2], *(box[2:] - box[:2])],
-            "score": float(score),
-        }
+        {**_as_coco(image, box, label), "score": float(score)}
         for image, entry in enumerate(said)
         for box, label, score in zip(entry.boxes_px, entry.labels, entry.scores, strict=True)
     ]
@@ -165,8 +162,10 @@ def by_pycocotools(truths: list[TruthBoxes], said: list[FoundBoxes]) -> Detectio
         judge.evaluate()
         judge.accumulate()
         judge.summarize()
-    stats = judge.stats
-    precision = judge.eval["precision"][:, :, :, 0, 2]
+    return _scores(judge.stats, judge.eval["precision"][:, :, :, 0, 2])
+
+
+def _scores(stats: NDArray[Any], precision: NDArray[Any]) -> DetectionScores:
     return DetectionScores(
         ap=stats[0],
         ap50=stats[1],

@@ -243,16 +243,16 @@ def test_the_structure_is_text_as_caffe_writes_it() -> None:
     )
 
 
-def test_the_weights_are_protobuf_that_another_reader_understands() -> None:
+def caffe_net() -> Any:  # noqa: ANN401 - google.protobuf has no types
+    """Return an empty net of the reader of Google, after caffe.proto of BVLC Caffe."""
     descriptor_pb2, descriptor_pool, message_factory = (
-        import_module(f"google.protobuf.{name}")  # it has no types
+        import_module(f"google.protobuf.{name}")
         for name in ("descriptor_pb2", "descriptor_pool", "message_factory")
     )
 
     proto = descriptor_pb2.FileDescriptorProto(name="c.proto", package="c", syntax="proto2")
     field = descriptor_pb2.FieldDescriptorProto
     many, one = field.LABEL_REPEATED, field.LABEL_OPTIONAL
-    # After caffe.proto of BVLC Caffe.
     wanted = {
         "Shape": [("dim", 1, many, field.TYPE_INT64, "")],
         "Blob": [
@@ -279,7 +279,11 @@ def test_the_weights_are_protobuf_that_another_reader_understands() -> None:
                 item.options.packed = True
     pool = descriptor_pool.DescriptorPool()
     pool.Add(proto)
-    net = message_factory.GetMessageClass(pool.FindMessageTypeByName("c.Net"))()
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("c.Net"))()
+
+
+def test_the_weights_are_protobuf_that_another_reader_understands() -> None:
+    net = caffe_net()
 
     net.ParseFromString(to_caffemodel(LAYERS, name="n"))
 
