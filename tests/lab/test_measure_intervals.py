@@ -105,6 +105,13 @@ def test_the_logistic_undoes_a_logistic() -> None:
     assert "outlier_ratio" not in figures
 
 
+def test_opinions_that_scores_do_not_tell_are_fitted_without_a_warning() -> None:
+    chance = np.random.default_rng(37)  # of 38 seeds the first whose covariance overflows
+    scores, opinions = chance.normal(size=10), chance.normal(size=10)
+
+    assert Logistic.fit(scores, opinions) is not None
+
+
 @pytest.mark.parametrize(("half", "outliers"), [(0.4, 1.0), (0.6, 0.0)])
 def test_an_outlier_lies_beyond_the_interval_of_the_opinion(half: float, outliers: float) -> None:
     scores = np.arange(8.0)  # too few to fit: scores are used as they are

@@ -120,8 +120,9 @@ class Logistic:
         )
         begin = (first.top, first.bottom, first.middle, first.width)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", OptimizeWarning)  # the covariance is not used
+            # The covariance is not used, whether it is unknown or overflows.
+            with warnings.catch_warnings(), np.errstate(over="ignore"):
+                warnings.simplefilter("ignore", OptimizeWarning)
                 found, _ = curve_fit(
                     _logistic, scores, opinions, p0=begin, jac=_slopes, maxfev=2_000
                 )
