@@ -1,4 +1,4 @@
-"""Pictures on which stored models are attacked: a folder of them, or generated scenes."""
+"""Pictures and clips on which stored models are attacked: a folder of them, or generated scenes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from torch import Tensor
 
-from reelcheck.lab.attack.victims import WHITE, Targets, Victim
+from reelcheck.errors import SettingError
+from reelcheck.lab.attack.victims import CLIP_FPS, CLIP_SIDE_PX, WHITE, Targets, Victim
 from reelcheck.lab.errors import DataError
 from reelcheck.lab.tasks import distortions
 
@@ -26,12 +28,15 @@ def pictures_for(victim: Victim, folder: Path | None, *, count: int) -> Targets:
     Args:
         victim: What is attacked; its unattacked answers are taken for right.
         folder: Pictures, and videos of which the middle picture of the first second is taken; each
-            file is a group. ``None`` for scenes of ``distortions``, each a group of six grades.
-        count: Most pictures.
+            file is a group. ``None`` for scenes of ``distortions``, each a group of six grades. Of
+            a model of clips, the first seconds of videos alone.
+        count: Most pictures, or clips.
 
     Raises:
         DataError: the folder holds nothing that can be read.
     """
+    if victim.clip_frames > 1:
+        return _clips_for(victim, folder, count=count)
     if folder is None:
         found = _generated(count)
     else:
@@ -43,10 +48,49 @@ def pictures_for(victim: Victim, folder: Path | None, *, count: int) -> Targets:
     if victim.kind == "score":
         cut = np.stack([np.asarray(Image.fromarray(one).convert("L")) for one in cut])[..., None]
     pixels = torch.from_numpy(cut).permute(0, 3, 1, 2)[:, None].float() / WHITE
+    return _targets(victim, pixels, [name for name, _ in found])
+
+
+def _targets(victim: Victim, pixels: Tensor, groups: list[str]) -> Targets:
+    """Return samples whose right class is what the victim says of them."""
     with torch.no_grad():
         told = torch.cat([victim.tell(one[None]) for one in pixels])
     labels = told.argmax(dim=1) if victim.kind == "classes" else torch.zeros(len(pixels)).long()
-    return Targets(pixels=pixels, labels=labels, groups=tuple(name for name, _ in found))
+    return Targets(pixels=pixels, labels=labels, groups=tuple(groups))
+
+
+def _clips_for(victim: Victim, folder: Path | None, *, count: int) -> Targets:
+    if folder is None:
+        raise SettingError(
+            f"{victim.name!r} judges clips, and none are generated", hint="--pictures FOLDER"
+        )
+    found: list[tuple[str, Pixels]] = []
+    for path in sorted(folder.rglob("*")):
+        clip = _first_frames(path, victim.clip_frames) if path.is_file() else None
+        if clip is not None:
+            found.append((path.name, clip))
+        if len(found) == count:
+            break
+    if not found:
+        raise DataError(f"there is no video of two seconds that can be read in {folder}")
+    pixels = torch.from_numpy(np.stack([one for _, one in found]))
+    return _targets(victim, pixels.permute(0, 1, 4, 2, 3).float() / WHITE, [n for n, _ in found])
+
+
+def _first_frames(path: Path, count: int) -> Pixels | None:
+    """Return the first frames at ``CLIP_FPS``, squeezed to a square; ``None`` of fewer."""
+    chosen: list[Pixels] = []
+    try:
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                if frame.time is not None and frame.time >= len(chosen) / CLIP_FPS:
+                    square = frame.reformat(width=CLIP_SIDE_PX, height=CLIP_SIDE_PX, format="rgb24")
+                    chosen.append(np.asarray(square.to_ndarray(), dtype=np.uint8))
+                if len(chosen) == count:
+                    return np.stack(chosen)
+    except (av.FFmpegError, IndexError):
+        return None
+    return None
 
 
 def _generated(count: int) -> list[tuple[str, Pixels]]:

@@ -1,11 +1,11 @@
 """Models of the catalogue and of bundles as their attacker sees them: from whole pictures on.
 
-Two kinds: the score ``quality`` (luma, fragments and glance as the analyzer cuts them) and networks
-that name single pictures. Preprocessing is done again in torch, so that gradients reach the pixels
-of the whole picture: resizing as Pillow's bilinear filter without its rounding. Networks for
-pictures get the real values, JPEG and rounding included, with the slopes of that copy (BPDA,
-Athalye et al., arXiv 1802.00420). What attacks find is rounded to bytes and judged once more by the
-shipped code itself: that is the row ``as shipped``.
+Three kinds: the score ``quality`` (luma, fragments and glance as the analyzer cuts them), networks
+that name single pictures, and ``fights`` (see ``shipped_fights``). Preprocessing is done again in
+torch, so that gradients reach the pixels of the whole picture: resizing as Pillow's bilinear filter
+without its rounding. Networks for pictures get the real values, JPEG and rounding included, with
+the slopes of that copy (BPDA, Athalye et al., arXiv 1802.00420). What attacks find is rounded to
+bytes and judged once more by the shipped code itself: that is the row ``as shipped``.
 
 Weights are read as the analyzers read them, hashes and all. When a graph uses an operator that
 ``onnx_ops`` does not know, or the answers of both differ by more than ``_CLOSE``, only answers are
@@ -29,6 +29,7 @@ from reelcheck.analyzers.quality import GRID, Judge, corners, halvings
 from reelcheck.errors import SettingError
 from reelcheck.lab.attack.onnx_ops import UnknownOperatorError
 from reelcheck.lab.attack.onnx_torch import OnnxFunction
+from reelcheck.lab.attack.shipped_fights import FIGHTS, fights_victim
 from reelcheck.lab.attack.victims import WHITE, Kind, Victim
 from reelcheck.models.card import CARD_FILE, Card, load_card, parse_card
 from reelcheck.models.session import Runner, open_session
@@ -44,7 +45,7 @@ def shipped_victim(name: str) -> Victim:
     """Return a model of the catalogue, or in the folder of a bundle, as its attacker sees it.
 
     Raises:
-        SettingError: it neither judges quality nor names single pictures.
+        SettingError: it neither judges quality, nor names single pictures, nor is it ``fights``.
         ModelError: its weights are missing or were changed.
     """
     folder = Path(name) if (Path(name) / CARD_FILE).is_file() else None
@@ -53,13 +54,15 @@ def shipped_victim(name: str) -> Victim:
         if folder is None
         else parse_card((folder / CARD_FILE).read_text("utf-8"), where=name)
     )
+    if folder is None and card.name == FIGHTS:
+        return fights_victim()
     session = open_session(card, folder=folder)
     if card.output.kind == "quality":
         return _quality(card, session, folder)
     if card.output.kind == "classes" and card.input.layout in {"NCHW", "NHWC"}:
         return _pictures(card, session, folder)
     raise SettingError(
-        f"model {card.name!r} neither judges quality nor names single pictures",
+        f"model {card.name!r} neither judges quality nor names pictures",
         hint="of your own networks, give the folder of the training",
     )
 

@@ -11,6 +11,7 @@ exactly when the answer is wrong; of a score, the score itself.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Final, Literal
 
 import torch
@@ -23,6 +24,11 @@ from reelcheck.lab.engine.run import Trained
 from reelcheck.lab.recipe import InputPart, Recipe
 
 WHITE: Final = 255.0
+CLIP_FPS: Final = Fraction(25, 2)
+"""Frames a second of clips on which models of the catalogue are attacked, or what a slower video
+has: those of the small view of ``fights``."""
+CLIP_SIDE_PX: Final = 256
+"""Side of their square frames: the other view."""
 _GREY: Final = (0.299, 0.587, 0.114)
 """ITU-R BT.601, as Pillow turns RGB into grey."""
 Kind = Literal["classes", "score"]
@@ -41,6 +47,8 @@ class Victim:
     """Best score that there is."""
     real: Callable[[Tensor], Tensor] | None = None
     """The shipped code's own answers, where ``tell`` is a copy with gradients."""
+    clip_frames: int = 1
+    """Frames of a sample, of models of the catalogue."""
     white_box: bool = True
     """Whether gradients of ``tell`` can be had."""
     notes: tuple[str, ...] = ()
