@@ -14,6 +14,7 @@ from reelcheck.lab.attack.blackbox import noise, square
 from reelcheck.lab.attack.gradient import FGSM, Ascent, Budget, Found, climb, told_harm, universal
 from reelcheck.lab.attack.victims import WHITE, Targets, Victim
 from reelcheck.lab.measure.bootstrap import Interval, Weights, resample
+from reelcheck.lab.progress import steps
 
 ENSEMBLE: Final = "ensemble"
 AS_SHIPPED: Final = "as shipped"
@@ -91,20 +92,23 @@ def run(victim: Victim, targets: Targets, effort: Effort) -> Outcome:
     clean = in_parts(lambda part, _: _still(victim, part), targets, effort)[1]
     harm: dict[str, dict[float, NDArray[np.float64]]] = {}
     worst = {}
-    for levels in effort.budgets:
-        best, most = targets.pixels, clean
-        for name, attack in _attacks(victim, levels, effort).items():
-            points, found = attack(targets)
-            harm.setdefault(name, {})[levels] = found.double().numpy()
-            if name not in OUTSIDE:
-                taken = found > most
-                best = torch.where(taken.reshape(-1, *[1] * (best.ndim - 1)), points, best)
-                most = torch.maximum(most, found)
-        harm.setdefault(ENSEMBLE, {})[levels] = most.double().numpy()
-        worst[levels] = best
-        if victim.real is not None:
-            told = victim.harm(victim.real(best), targets.labels)
-            harm.setdefault(AS_SHIPPED, {})[levels] = told.double().numpy()
+    attacks = {levels: _attacks(victim, levels, effort) for levels in effort.budgets}
+    with steps("attacking", sum(map(len, attacks.values()))) as done:
+        for levels in effort.budgets:
+            best, most = targets.pixels, clean
+            for name, attack in attacks[levels].items():
+                points, found = attack(targets)
+                harm.setdefault(name, {})[levels] = found.double().numpy()
+                if name not in OUTSIDE:
+                    taken = found > most
+                    best = torch.where(taken.reshape(-1, *[1] * (best.ndim - 1)), points, best)
+                    most = torch.maximum(most, found)
+                done()
+            harm.setdefault(ENSEMBLE, {})[levels] = most.double().numpy()
+            worst[levels] = best
+            if victim.real is not None:
+                told = victim.harm(victim.real(best), targets.labels)
+                harm.setdefault(AS_SHIPPED, {})[levels] = told.double().numpy()
     return Outcome(
         victim=victim,
         targets=targets,

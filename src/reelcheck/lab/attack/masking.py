@@ -22,6 +22,7 @@ from reelcheck.lab.attack.battery import (
 )
 from reelcheck.lab.attack.gradient import Ascent, Budget, Found, climb
 from reelcheck.lab.attack.victims import Targets
+from reelcheck.lab.progress import steps
 
 LADDER: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Budgets, in levels, over which the harm must grow."""
@@ -86,13 +87,15 @@ def check_masking(outcome: Outcome) -> Masking:
 def _ladder(outcome: Outcome) -> dict[float, float]:
     how = Ascent(steps=20, random_start=True)
     found = {0.0: float(outcome.clean.mean())}
-    for levels in LADDER:
-        budget = Budget(levels=levels)
+    with steps("looking for hidden gradients", len(LADDER)) as done:
+        for levels in LADDER:
+            budget = Budget(levels=levels)
 
-        def attack(part: Targets, seed: int, budget: Budget = budget) -> Found:
-            return climb(outcome.victim, part, budget, how, seed=seed)
+            def attack(part: Targets, seed: int, budget: Budget = budget) -> Found:
+                return climb(outcome.victim, part, budget, how, seed=seed)
 
-        found[levels] = float(in_parts(attack, outcome.targets, outcome.effort)[1].mean())
+            found[levels] = float(in_parts(attack, outcome.targets, outcome.effort)[1].mean())
+            done()
     return found
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from reelcheck.errors import SettingError
 from reelcheck.lab.data.sources import Sample, Samples
+from reelcheck.lab.progress import steps
 from reelcheck.lab.recipe import Recipe
 
 _AT_ONCE: Final = 4
@@ -39,12 +40,13 @@ class Described(Dataset[Sample]):
         )
         self._targets: list[object] = []
         parts: list[list[tuple[Tensor, ...]]] = [[] for _ in range(draws)]
-        with torch.inference_mode():
+        with torch.inference_mode(), steps("describing", len(loader)) as done:
             for batch in loader:
                 self._targets.extend(batch[0][1])
                 for (inputs, _, _), part in zip(batch, parts, strict=True):
                     told = network.describe(*inputs)  # type: ignore[operator]
                     part.append(tuple(one.half() for one in told))
+                done()
         self._draws = [
             tuple(torch.cat(column) for column in zip(*part, strict=True)) for part in parts
         ]

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from reelcheck.lab.data.sources import Samples
 from reelcheck.lab.errors import DataError
 from reelcheck.lab.measure.detection import FoundBoxes, TruthBoxes
+from reelcheck.lab.progress import steps
 
 _JUDGED: Final = 3
 """Score, lower and upper; a quality network may tell causes behind them."""
@@ -173,10 +174,12 @@ def gather(tell: Tell, samples: Samples, *, kind: str, batch: int) -> Any:  # no
         collate_fn=getattr(samples, "collate", None),
     )
     mine: dict[int, tuple[Any, Any]] = {}
-    for inputs, targets, numbers in loader:
-        truths = _truths(targets, kind)
-        told = zip(numbers.tolist(), tell(inputs), truths, strict=True)
-        mine.update({number: (said, truth) for number, said, truth in told})
+    with steps("measuring", len(loader)) as done:
+        for inputs, targets, numbers in loader:
+            truths = _truths(targets, kind)
+            told = zip(numbers.tolist(), tell(inputs), truths, strict=True)
+            mine.update({number: (said, truth) for number, said, truth in told})
+            done()
     failed: dict[str, str] = dict(getattr(samples, "failed", {}))
     if world > 1:
         parts: list[Any] = [None] * world
