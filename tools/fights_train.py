@@ -11,13 +11,14 @@ scores of held-out clips.
 import argparse
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
+from fights_heads import FORMS, Rows
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,21 +31,18 @@ from reelcheck.lab.measure.classification import Classifier
 FOLDS: Final = 4
 MOMENTS: Final = 4
 """Of a window of two seconds, twice a second."""
-LOOK: Final = 1504
-"""Numbers of a row that tell of the picture; those of the motion follow."""
-NUMBERS: Final = 1542
-_HIDDEN: Final = 24
 _EPOCHS: Final = 25
 _BATCH: Final = 32
 _RATE: Final = 3e-3
 _DECAY: Final = 0.05
 _SMOOTHED: Final = 0.05
-NOISE: Final = 0.1
 _SEEDS: Final = 5
 _WORTH: Final = {"scf": 1.0, "hockey": 0.1, "benign": 0.5, "sources": 0.5}
 """How much a clip counts in training: hockey is one scene with other pictures."""
-
-Rows = NDArray[np.float32]
+POLICIES: Final = (0.6, 0.75)
+"""Thresholds of the policies ``ugc-strict`` and ``default``."""
+SHIPPED: Final = ("early", "motion")
+"""Forms of which there is a head for each seed; the mean of all heads ships."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,31 +78,6 @@ def _hashed(name: str) -> int:
     return hashlib.sha256(name.encode()).digest()[0] % FOLDS
 
 
-class Head(nn.Module):
-    """Judges windows [N, T, 1542]: one logit each, [N]."""
-
-    def __init__(self, rows: Rows) -> None:
-        super().__init__()
-        self.mean = nn.Buffer(torch.from_numpy(rows.mean(axis=0)))
-        self.scale = nn.Buffer(torch.from_numpy(rows.std(axis=0) + 1e-3))
-        self.look = nn.Sequential(nn.Dropout(0.6), nn.Linear(LOOK, _HIDDEN), nn.ReLU())
-        self.move = nn.Sequential(nn.Linear(NUMBERS - LOOK, _HIDDEN), nn.ReLU(), nn.Dropout(0.3))
-        self.last = nn.Sequential(nn.Dropout(0.3), nn.Linear(4 * _HIDDEN, 1))
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """Judge each window."""
-        x = (rows - self.mean) / self.scale
-        if self.training:
-            x = x + NOISE * torch.randn_like(x)
-        each = torch.cat((self.look(x[..., :LOOK]), self.move(x[..., LOOK:])), dim=-1)
-        told: Tensor = self.last(torch.cat((each.mean(dim=1), each.amax(dim=1)), dim=-1))
-        return told[:, 0]
-
-
-MakeHead = Callable[[Rows], nn.Module]
-"""From all rows of the training, which set mean and scale."""
-
-
 class Judges(nn.Module):
     """The mean of several heads as a calibrated probability, [N, 1]."""
 
@@ -132,11 +105,11 @@ def _window(take: Rows, rng: np.random.Generator) -> Rows:
     return take[first : first + MOMENTS]
 
 
-def fit(clips: list[Clip], *, seed: int, make: MakeHead = Head) -> nn.Module:
+def fit(clips: list[Clip], *, seed: int, form: str) -> nn.Module:
     """Train one head."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    head = make(np.concatenate([clip.rows[0] for clip in clips]))
+    head = FORMS[form](np.concatenate([clip.rows[0] for clip in clips]))
     optimiser = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_DECAY)
     per_epoch = max(1, len(clips) // _BATCH)
     rates = torch.optim.lr_scheduler.OneCycleLR(
@@ -160,9 +133,9 @@ def fit(clips: list[Clip], *, seed: int, make: MakeHead = Head) -> nn.Module:
     return head.eval()
 
 
-def train(clips: list[Clip], *, make: MakeHead = Head) -> Judges:
+def train(clips: list[Clip], *, forms: Sequence[str] = SHIPPED) -> Judges:
     """Train all heads."""
-    return Judges(fit(clips, seed=seed, make=make) for seed in range(_SEEDS))
+    return Judges(fit(clips, seed=seed, form=form) for form in forms for seed in range(_SEEDS))
 
 
 @torch.inference_mode()
@@ -190,11 +163,11 @@ class Held:
         return float(self.moments.mean())
 
 
-def hold_out(clips: list[Clip], *, make: MakeHead = Head) -> list[Held]:
+def hold_out(clips: list[Clip], *, forms: Sequence[str] = SHIPPED) -> list[Held]:
     """Return what heads say of clips of folds that they were not trained on."""
     held = []
     for fold in range(FOLDS):
-        judges = train([clip for clip in clips if clip.fold != fold], make=make)
+        judges = train([clip for clip in clips if clip.fold != fold], forms=forms)
         held += [
             Held(clip=clip, moments=moments_of(judges, clip.takes()[0]))
             for clip in clips
@@ -282,6 +255,11 @@ def report(held: list[Held], slope: float, shift: float) -> None:
             events, hours = alarms(part, threshold)
             parts.append(f"{name}: {events} in {hours:.3f} h = {events / hours:.0f} an hour")
         print(f"recall {recall}: threshold {float(shown):.3f}; {'; '.join(parts)}")
+    for asked in POLICIES:
+        raw = float(probability((np.log(asked / (1 - asked)) - shift) / slope, 1, 0))
+        events, hours = alarms(harmless, raw)
+        share = float((fights >= raw).mean())
+        print(f"threshold {asked}: recall {share:.3f}, everyday {events} in {hours:.3f} h")
 
 
 def main() -> None:

@@ -5,7 +5,7 @@
 Reads ``LADDERS/ladders.csv`` of ``quality_ladders.py``, writes ``LADDERS/clips.csv`` for
 ``reelcheck lab train``: the score, the likely cause as label, the scene as group, and a split.
 Ladders after ``--also``, of stills or of compressed clips, are trained on and never tested; of
-them, scenes that the first ones have are left out.
+them, scenes that the first ones have are left out, and what lost data left unrecognisable.
 
 Scores come from rated sequences (AVT-VQDB-UHD-1, Rao et al., ISM 2019: columns ``test``,
 ``src``, ``mos``, ``vmaf``, ``ssim``, ``height``): the logistic curve of VMAF, and that of SSIM in
@@ -49,6 +49,7 @@ _BLIND: Final = frozenset({"noise", "banding", "sharpening", "smoothing"})
 _PARTS: Final = {"test": 0.2, "validation": 0.15}
 _SCALED_OCTAVES: Final = 0.75
 _RATE_FACTOR: Final = {"h264", "hevc", "vp9", "av1"}
+_WRECK_VMAF: Final = 10.0
 _MILD_CRF: Final = 24
 """Coding below it is hardly seen where the picture is enlarged by more than that."""
 
@@ -157,6 +158,11 @@ def splits(groups: list[str], *, seed: int) -> dict[str, str]:
     return parts
 
 
+def _wrecked(row: dict[str, str]) -> bool:
+    """Return whether lost data left little: stripes of any two scenes look like copies."""
+    return row["kind"] == "loss" and float(row["vmaf"]) < _WRECK_VMAF
+
+
 def _table(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -183,7 +189,7 @@ def main() -> None:
         rungs += [
             {**rung, "file": f"{there}/{rung['file']}"}
             for rung in _table(folder / "ladders.csv")
-            if rung["scene"] not in parts
+            if rung["scene"] not in parts and not _wrecked(rung)
         ]
     told = scores(rungs, *curves(given.opinions))
     rows = [

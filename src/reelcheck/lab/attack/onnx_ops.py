@@ -11,6 +11,7 @@ from typing import Any, Final
 import onnx
 import torch
 import torch.nn.functional as F  # noqa: N812 - what everybody calls it
+from onnx import numpy_helper
 from torch import Tensor
 
 Attributes = Mapping[str, Any]
@@ -199,6 +200,41 @@ def _einsum(inputs: Inputs, attributes: Attributes) -> Tensor:
     return torch.einsum(equation, *[_tensor(inputs, place) for place in range(len(inputs))])
 
 
+def _instance_norm(inputs: Inputs, attributes: Attributes) -> Tensor:
+    x, scale, bias = (_tensor(inputs, place) for place in range(3))
+    return F.instance_norm(x, weight=scale, bias=bias, eps=attributes.get("epsilon", 1e-5))
+
+
+def _gru(inputs: Inputs, attributes: Attributes) -> Tensor:
+    """Return all states [T, 1, N, H] of one that looks back, reset after the product as torch's."""
+    plain = attributes.get("direction", b"forward") == b"forward"
+    if not plain or not attributes.get("linear_before_reset") or attributes.get("layout"):
+        raise UnknownOperatorError("a GRU of another kind")
+    x, weights, state_weights, biases = (_tensor(inputs, place) for place in range(4))
+    fixed, kept = biases[0].chunk(2)
+    state = _tensor(inputs, 5)[0]
+    states = []
+    for told in x:
+        update, reset, new = F.linear(told, weights[0], fixed).chunk(3, dim=1)
+        update_kept, reset_kept, new_kept = F.linear(state, state_weights[0], kept).chunk(3, dim=1)
+        share = (update + update_kept).sigmoid()
+        fresh = (new + (reset + reset_kept).sigmoid() * new_kept).tanh()
+        state = (1 - share) * fresh + share * state
+        states.append(state)
+    return torch.stack(states)[:, None]
+
+
+def _constant_of_shape(inputs: Inputs, attributes: Attributes) -> Tensor:
+    value = attributes.get("value")
+    fill = torch.zeros(1) if value is None else torch.tensor(numpy_helper.to_array(value))
+    return fill.expand(_numbers(inputs, 0, attributes, "") or [])
+
+
+def _shape(inputs: Inputs, attributes: Attributes) -> Tensor:
+    sizes = list(_tensor(inputs, 0).shape)
+    return torch.tensor(sizes[attributes.get("start", 0) : attributes.get("end", len(sizes))])
+
+
 def _plain(how: Callable[..., Tensor]) -> Operator:
     return lambda inputs, _: how(*[_tensor(inputs, place) for place in range(len(inputs))])
 
@@ -213,13 +249,16 @@ OPERATORS: Final[dict[str, Operator]] = {
     "Concat": lambda inputs, how: torch.cat(
         [_tensor(inputs, place) for place in range(len(inputs))], dim=how["axis"]
     ),
+    "ConstantOfShape": _constant_of_shape,
     "Conv": _conv,
     "Div": _plain(torch.div),
     "Einsum": _einsum,
     "Flatten": _flatten,
     "Gather": _gather,
+    "GRU": _gru,
     "Gemm": _gemm,
     "Greater": _plain(torch.gt),
+    "InstanceNormalization": _instance_norm,
     "MatMul": _plain(torch.matmul),
     "MaxPool": _max_pool,
     "Mul": _plain(torch.mul),
@@ -230,6 +269,7 @@ OPERATORS: Final[dict[str, Operator]] = {
     "ReduceSum": _reduced(torch.sum),
     "Relu": _plain(torch.relu),
     "Reshape": _reshape,
+    "Shape": _shape,
     "Sigmoid": _plain(torch.sigmoid),
     "Sign": _plain(torch.sign),
     "Slice": _slice,
