@@ -12,7 +12,7 @@ The floor plan; imports go down only (``tests/test_architecture.py`` reads these
     3  analyzers
     2  models
     1  media
-    0  errors  registry  frames  spans  settings
+    0  errors  registry  frames  spans  settings  terminal
 
 ``media`` and ``onepass`` run in a child process that can be killed; everything above learns of
 a video only through plain data. ``lab`` is the only room with torch, and needs the extra ``lab``.

@@ -11,7 +11,6 @@ from typing import Final
 import typer
 
 from reelcheck.cli.errors import tell
-from reelcheck.cli.progress import progress_of
 from reelcheck.cli.reference import (
     compare_with,
     print_comparison,
@@ -26,6 +25,7 @@ from reelcheck.media.sniff import CONTAINERS
 from reelcheck.models.protect.keys import PrivateKey
 from reelcheck.pipeline import choose_analyzers, watch
 from reelcheck.settings import scores_from
+from reelcheck.terminal import progress
 from reelcheck.verdict.judge import exit_code, judge
 from reelcheck.verdict.policy import Policy, load_policy
 from reelcheck.verdict.reference import ReferenceReport
@@ -113,14 +113,14 @@ def _watch(video: Path, request: Request, policy: Policy, *, quiet: bool = False
     comparison = None
     if request.reference is not None:
         comparison = compare_with(request.reference, video, quiet=quiet or request.quiet)
-    with progress_of(video, quiet=quiet or request.quiet) as on_progress:
+    with progress(plain_text(video.name)[-40:], quiet=quiet or request.quiet) as show:
         timeline = watch(
             video,
             profile=request.profile,
             only=request.only,
             threads=request.threads,
             isolation=request.isolation,
-            on_progress=on_progress,
+            on_progress=(lambda at: show(at.seconds, at.total_seconds)) if show else None,
         )
     if comparison is not None:
         timeline = with_comparison(timeline, comparison)

@@ -1,9 +1,7 @@
 """``reelcheck calibrate``: thresholds from the user's own labelled videos."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -26,14 +24,13 @@ from reelcheck.models.card import load_card
 from reelcheck.models.store import own_names
 from reelcheck.pipeline import analyze, choose_analyzers
 from reelcheck.registry import ANALYZERS
+from reelcheck.terminal import Show, progress
 from reelcheck.verdict.policy import Policy, load_policy
 from reelcheck.verdict.report import Report, parse_report
 
 _STRENGTH: Final = (5, 3, 2, 4, 0)
 """Exit codes from strong to weak."""
 _NO_PROMISE: Final = 4
-_PARTS: Final = 100
-"""Steps of the progress bar per video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,11 +195,12 @@ def _tracks(
     """Return the tracks of every label; each video is watched at most once."""
     only = tuple(sorted({target.analyzer for target in targets}))
     tracks: dict[str, list[Track]] = {target.label: [] for target in targets}
-    with _progress(videos, quiet=request.quiet) as show:
+    with progress("", quiet=request.quiet) as bar:
         for number, video in enumerate(videos):
+            show = _shower(bar, video, number, len(videos))
             where = f"{labels.where(video.row)}: {video.file}"
             try:
-                report = shelf.find(video) or _watch(request, video, only, number, show)
+                report = shelf.find(video) or _watch(request, video, only, show)
                 shelf.must_fit(report)
                 mine = [_track(report, target, video) for target in targets]
             except ReelcheckError as error:
@@ -214,8 +212,16 @@ def _tracks(
                     troubles.add(message, exit_code=_NO_PROMISE)
             for target, track in zip(targets, mine, strict=True):
                 tracks[target.label].append(track)
-            show(number + 1)
+            show(1)
     return tracks
+
+
+def _shower(bar: Show | None, video: Labelled, number: int, count: int) -> Callable[[float], None]:
+    """Return what shows how much of one video is done, 0 to 1."""
+    if bar is None:
+        return lambda _: None
+    name = f"{number + 1} of {count}  {plain_text(video.path.name)[-40:]}"
+    return lambda part: bar(number + part, count, name=name)
 
 
 def _track(report: Report, target: Target, video: Labelled) -> Track:
@@ -227,7 +233,6 @@ def _watch(
     request: Request,
     video: Labelled,
     only: tuple[str, ...],
-    number: int,
     show: Callable[[float], None],
 ) -> Report:
     """Watch one video, and keep its report where reports are stored."""
@@ -236,42 +241,12 @@ def _watch(
         only=only,
         profile=request.profile,
         threads=request.threads,
-        on_progress=lambda at: show(
-            number + min(1.0, at.seconds / (at.total_seconds or float("inf")))
-        ),
+        on_progress=lambda at: show(min(1.0, at.seconds / (at.total_seconds or float("inf")))),
     )
     if request.reports is not None:
         folder = request.reports / folder_name(Path(video.file))
         write_reports(report, folder, load_exporters(["json"]))
     return report
-
-
-@contextmanager
-def _progress(videos: Sequence[Labelled], *, quiet: bool) -> Iterator[Callable[[float], None]]:
-    """Give a callback that shows how many videos are done; it draws on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - the same
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("", total=len(videos) * _PARTS)
-
-        def show(done: float) -> None:
-            place = min(int(done), len(videos) - 1)
-            name = plain_text(videos[place].path.name)[-40:]
-            text = f"{place + 1} of {len(videos)}  {name}"
-            bars.update(task, completed=done * _PARTS, description=text)
-
-        show(0)
-        yield show
 
 
 def _write(

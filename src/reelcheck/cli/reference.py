@@ -12,14 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from reelcheck.cli.comparing import Wishes, compare
-from reelcheck.cli.progress import progress_of
 from reelcheck.cli.summary import clock_time
 from reelcheck.cli.vmaf import find_program, must_find_program
 from reelcheck.cli.writing import write_whole
 from reelcheck.errors import OutputError, SettingError
 from reelcheck.exporters.base import plain_text
-from reelcheck.pipeline import Progress
 from reelcheck.spans import Observation, TimeSpan
+from reelcheck.terminal import progress
 from reelcheck.verdict.reference import Moment, ReferenceReport, Second, Summary, json_bytes
 from reelcheck.verdict.timeline import Timeline
 
@@ -66,13 +65,10 @@ def compare_files(wishes: Wishes, *, vmaf: str, format_: str | None, quiet: bool
 
 
 def _compare(wishes: Wishes, *, quiet: bool) -> ReferenceReport:
-    with progress_of(wishes.distorted, quiet=quiet) as show:
+    with progress(plain_text(wishes.distorted.name)[-40:], quiet=quiet) as show:
         if show is None:
             return compare(wishes)
-        return compare(
-            wishes,
-            on_progress=lambda _, seconds: show(Progress(seconds=seconds, total_seconds=None)),
-        )
+        return compare(wishes, on_progress=lambda _, seconds: show(seconds, None))
 
 
 def compare_with(reference: Path, distorted: Path, *, quiet: bool) -> ReferenceReport:

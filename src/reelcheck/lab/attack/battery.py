@@ -14,7 +14,7 @@ from reelcheck.lab.attack.blackbox import noise, square
 from reelcheck.lab.attack.gradient import FGSM, Ascent, Budget, Found, climb, told_harm, universal
 from reelcheck.lab.attack.victims import WHITE, Targets, Victim
 from reelcheck.lab.measure.bootstrap import Interval, Weights, resample
-from reelcheck.lab.progress import steps
+from reelcheck.terminal import steps
 
 ENSEMBLE: Final = "ensemble"
 AS_SHIPPED: Final = "as shipped"

@@ -22,7 +22,7 @@ from reelcheck.lab.attack.battery import (
 )
 from reelcheck.lab.attack.gradient import Ascent, Budget, Found, climb
 from reelcheck.lab.attack.victims import Targets
-from reelcheck.lab.progress import steps
+from reelcheck.terminal import steps
 
 LADDER: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Budgets, in levels, over which the harm must grow."""

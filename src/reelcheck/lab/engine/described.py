@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from reelcheck.errors import SettingError
 from reelcheck.lab.data.sources import Sample, Samples
-from reelcheck.lab.progress import steps
 from reelcheck.lab.recipe import Recipe
+from reelcheck.terminal import steps
 
 _AT_ONCE: Final = 4
 """Samples that a trunk describes at a time: what is between its layers then stays in the caches of

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from reelcheck.lab.data.sources import Samples
 from reelcheck.lab.errors import DataError
 from reelcheck.lab.measure.detection import FoundBoxes, TruthBoxes
-from reelcheck.lab.progress import steps
+from reelcheck.terminal import steps
 
 _JUDGED: Final = 3
 """Score, lower and upper; a quality network may tell causes behind them."""

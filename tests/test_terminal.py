@@ -7,7 +7,7 @@ import sys
 
 LONG = """
 import sys, time
-from reelcheck.lab.progress import steps
+from reelcheck.terminal import steps
 with steps("describing", 5) as done:
     for _ in range(5):
         time.sleep(float(sys.argv[1]))
