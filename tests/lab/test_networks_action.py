@@ -11,7 +11,8 @@ pytest.importorskip("torchvision")
 from torch import Tensor, nn  # noqa: E402 - torch may be missing
 
 from reelcheck.errors import SettingError  # noqa: E402
-from reelcheck.lab.networks import action, gates, images  # noqa: E402
+from reelcheck.lab import networks  # noqa: E402
+from reelcheck.lab.networks import action, gates  # noqa: E402
 from reelcheck.lab.networks.layers import (  # noqa: E402
     count_macs,
     count_parameters,
@@ -56,7 +57,8 @@ def test_the_gates_of_one_place_have_the_published_parameters(channels: int, ext
 
 
 @pytest.mark.parametrize(
-    ("backbone", "places"), [("mobilenet_v2", 10), ("resnet18", 8), ("resnet50", 16)]
+    ("backbone", "places"),
+    [("mobilenet_v2", 10), ("efficientnet_lite0", 9), ("resnet18", 8), ("resnet50", 16)],
 )
 @pytest.mark.parametrize(
     ("build", "kind"),
@@ -83,17 +85,13 @@ def settle(network: nn.Module, inputs: Tensor) -> nn.Module:
 def pretrained(backbone: str, file: Path) -> nn.Module:
     """Make a picture network with fitting running statistics, and write its weights."""
     torch.manual_seed(5)
-    picture = (
-        images.build_resnet18(outputs=6)
-        if backbone == "resnet18"
-        else images.build_mobilenet_v2(outputs=6)
-    )
+    picture: nn.Module = networks.build(backbone, outputs=6)
     settle(picture, torch.randn(8, 3, 64, 64))
-    torch.save(picture.body.state_dict(), file)
+    torch.save(picture.get_submodule("body").state_dict(), file)
     return picture
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "mobilenet_v2"])
+@pytest.mark.parametrize("backbone", ["resnet18", "mobilenet_v2", "efficientnet_lite0"])
 def test_inserting_the_gates_leaves_a_pretrained_network_as_it_was(
     tmp_path: Path, backbone: str
 ) -> None:
@@ -107,6 +105,19 @@ def test_inserting_the_gates_leaves_a_pretrained_network_as_it_was(
         after = network.per_frame(moving)
     assert before.std() > 1000 * INSERTION
     assert (before - after).abs().max() < INSERTION
+
+
+def test_clips_start_from_the_weights_of_the_package() -> None:
+    network = action.build_action(
+        outputs=1000, backbone="efficientnet_lite0", weights="package"
+    ).eval()
+    picture = networks.build(
+        "efficientnet_lite0", outputs=1000, options={"weights": "package"}
+    ).eval()
+    moving = torch.randn(1, 2, 3, 64, 64)
+    with torch.no_grad():
+        change = network.per_frame(moving)[0] - picture(moving[0])
+    assert change.abs().max() < INSERTION
 
 
 @pytest.mark.parametrize("build", [action.build_tsm, action.build_action])
@@ -246,6 +257,12 @@ def test_counting_leaves_a_network_in_its_mode_and_without_hooks() -> None:
 WRONG = (
     (action.build_action, {"backbone": "vgg16"}, "backbone"),
     (action.build_tsn, {"backbone": "resnet50", "width_mult": 0.5}, "width_mult of a ResNet"),
+    (
+        action.build_tsn,
+        {"backbone": "efficientnet_lite0", "stride": 16},
+        "stride of efficientnet_lite0",
+    ),
+    (action.build_tsm, {"weights": "package"}, "weights of mobilenet_v2"),
     (action.build_tsm, {"edge": "mirror"}, "edge"),
     (action.build_action, {"shift": "random"}, "shift"),
     (action.build_single, {"dropout": 2}, "dropout"),

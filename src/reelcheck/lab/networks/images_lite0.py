@@ -51,7 +51,7 @@ class SamePadConv2d(nn.Conv2d):
         return total // 2, total - total // 2
 
 
-class _Block(nn.Module):
+class InvertedBlock(nn.Module):
     """One inverted residual: widen, filter in space, narrow; added to its input where it fits."""
 
     def __init__(
@@ -69,14 +69,15 @@ class _Block(nn.Module):
         self._bn1 = _norm(wide)
         self._project_conv = nn.Conv2d(wide, outgoing, 1, bias=False)
         self._bn2 = _norm(outgoing)
-        self._adds = stride == 1 and incoming == outgoing
+        self.adds = stride == 1 and incoming == outgoing
+        """Whether the input is added to the result."""
         self._drop = StochasticDepth(drop, "row")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102 - that of the base class
         wide = F.relu6(self._bn0(self._expand_conv(x))) if self._widens else x
         wide = F.relu6(self._bn1(self._depthwise_conv(wide)))
         narrow: Tensor = self._bn2(self._project_conv(wide))
-        return x + self._drop(narrow) if self._adds else narrow
+        return x + self._drop(narrow) if self.adds else narrow
 
 
 class EfficientNetLite0(nn.Module):
@@ -108,12 +109,12 @@ class EfficientNetLite0(nn.Module):
         return logits
 
 
-def _blocks(drop_path: float) -> list[_Block]:
-    blocks: list[_Block] = []
+def _blocks(drop_path: float) -> list[InvertedBlock]:
+    blocks: list[InvertedBlock] = []
     incoming, total = _STEM_CHANNELS, sum(stage[2] for stage in _STAGES)
     for expansion, outgoing, repeats, first_stride, kernel in _STAGES:
         for index in range(repeats):
-            block = _Block(
+            block = InvertedBlock(
                 incoming,
                 outgoing,
                 expansion=expansion,
