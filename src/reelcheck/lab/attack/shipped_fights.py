@@ -22,7 +22,7 @@ from torch import Tensor
 
 from reelcheck.analyzers.fights import FightsAnalyzer
 from reelcheck.analyzers.fights.moments import Moment, MomentMaker
-from reelcheck.frames import FrameBatch, VideoInfo
+from reelcheck.frames import Colour, FrameBatch, VideoInfo
 from reelcheck.lab.attack.onnx_torch import OnnxFunction
 from reelcheck.lab.attack.victims import CLIP_FPS, WHITE, Victim
 from reelcheck.media.decode import TimedFrame
@@ -129,12 +129,11 @@ def _graph(card: Card) -> OnnxFunction:
 def _show(frames: Frames, recipe: FightsAnalyzer, sink: Callable[[FrameBatch], None]) -> None:
     """Show frames to a sink as the one pass would."""
     made = [VideoFrame.from_ndarray(one, format="rgb24") for one in frames]
-    colour = colour_of(made[0], planar_yuv(made[0], VideoReformatter()))
     views = Views(
         {needs: [sink] for needs in recipe.needs},
         time_base=1 / CLIP_FPS,
         origin=Fraction(0),
-        colour=colour,
+        colour=_colour(made[0]),
         rotation_degrees=0,
     )
     for number, frame in enumerate(made):
@@ -153,8 +152,6 @@ def _shipped(recipe: FightsAnalyzer, frames: Frames) -> float:
 
 def _info(frames: Frames) -> VideoInfo:
     height, width = frames.shape[1:3]
-    frame = VideoFrame.from_ndarray(frames[0], format="rgb24")
-    planar = planar_yuv(frame, VideoReformatter())
     return VideoInfo(
         stream=0,
         codec="rawvideo",
@@ -163,12 +160,16 @@ def _info(frames: Frames) -> VideoInfo:
         sample_aspect_ratio=Fraction(1),
         rotation_degrees=0,
         pixel_format="rgb24",
-        colour=colour_of(frame, planar),
+        colour=_colour(VideoFrame.from_ndarray(frames[0], format="rgb24")),
         rate_fps_from_header=CLIP_FPS,
         duration_seconds_from_header=None,
         frames_from_header=None,
         key_frames_only=False,
     )
+
+
+def _colour(frame: VideoFrame) -> Colour:
+    return colour_of(frame, planar_yuv(frame, VideoReformatter()))
 
 
 def _bytes(pixels: Tensor) -> Frames:
