@@ -136,8 +136,10 @@ def _no_stronger(outcome: Outcome, weak: str, strong: str, what: str) -> Check:
     span = outcome.victim.highest * _SLACK_OF_SCALE if outcome.victim.kind == "score" else _SLACK
     worst = max(gaps, key=lambda levels: gaps[levels])
     unit = "" if outcome.victim.kind == "score" else " of accuracy"
+    more = "more" if gaps[worst] > 0 else "less"
+    told = f"At {worst:g} levels, {what} does {abs(gaps[worst]):.3f}{unit} {more} harm"
     return Check(
         name=f"{weak} is no stronger than {strong}",
         passed=gaps[worst] <= span,
-        told=f"At {worst:g} levels, {what} does {gaps[worst]:+.3f}{unit} more harm than {strong}.",
+        told=f"{told} than {strong}.",
     )
