@@ -50,7 +50,7 @@ test-lab: install-lab
 	$(LAB)/bin/python -m pytest -n 2 --dist worksteal tests/lab
 
 check-lab: install-lab
-	$(LAB)/bin/mypy $$(git ls-files 'src/reelcheck/lab/*.py' 'tests/lab/*.py')
+	$(LAB)/bin/mypy $$(git ls-files 'src/reelcheck/lab/*.py' 'tests/lab/*.py' 'tools/*.py')
 
 demo/demo.mp4: $(VENV)/core.stamp
 	mkdir -p demo

@@ -127,7 +127,7 @@ def fit(clips: list[Clip], *, seed: int, form: str) -> nn.Module:
             losses = functional.binary_cross_entropy_with_logits(told, truth, reduction="none")
             loss = (losses * worth[some]).sum() / worth[some].sum()
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             rates.step()
     return head.eval()
@@ -187,10 +187,10 @@ def platt(held: list[Held]) -> tuple[float, float]:
     def loss() -> Tensor:
         optimiser.zero_grad()
         told = functional.binary_cross_entropy_with_logits(logits * both[0] + both[1], truth)
-        told.backward()
+        torch.autograd.backward(told)
         return told
 
-    optimiser.step(loss)
+    optimiser.step(loss)  # type: ignore[no-untyped-call]  # LBFGS comes without types
     return float(both[0].detach()), float(both[1].detach())
 
 

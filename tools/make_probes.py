@@ -64,7 +64,8 @@ def _borders(rng: np.random.Generator) -> NDArray[np.float32]:
     share = np.clip(time % 1 * 3 - 1, 0, 1)[:, None, None, None]
     shown = scenes[time.astype(int)] * (1 - share) + scenes[time.astype(int) + 1] * share
     shown += rng.normal(0, 8, shown.shape)
-    return np.clip(np.rint(shown), 0, 255).astype(np.float32).reshape(WINDOW, -1)
+    levels: NDArray[np.float32] = np.clip(np.rint(shown), 0, 255).astype(np.float32)
+    return levels.reshape(WINDOW, -1)
 
 
 def main(names: list[str]) -> None:

@@ -52,7 +52,8 @@ def progress(kind: str, frames: int, chance: Chance, *, size: tuple[int, int]) -
         when = 1 - when
     soft = float(chance.choice([0.01, 0.02, 0.1, 0.25]))
     edge = time[:, None, None] * (1 + soft)
-    return np.clip((edge - when) / soft, 0, 1)[..., None].astype(np.float32)
+    share: Floats = np.clip((edge - when) / soft, 0, 1)[..., None].astype(np.float32)
+    return share
 
 
 def _order(x: NDArray[Any], y: NDArray[Any], chance: Chance) -> NDArray[Any]:
@@ -101,10 +102,11 @@ def pushed(old: Floats, new: Floats, chance: Chance) -> Floats:
 
 def shot(clips: Sequence[Levels], frames: int, chance: Chance) -> Floats:
     """Draw one shot, float32 [frames, 27, 48, 3]; a short clip runs to and fro."""
-    clip = clips[chance.integers(len(clips))]
+    clip = clips[int(chance.integers(len(clips)))]
     place = chance.integers(len(clip)) + chance.choice([1, 1, 1, 1, 2, 3]) * np.arange(frames)
     place = place % (2 * len(clip) - 2)
-    shown = clip[np.where(place >= len(clip), 2 * len(clip) - 2 - place, place)].astype(np.float32)
+    turned = np.where(place >= len(clip), 2 * len(clip) - 2 - place, place)
+    shown: Floats = clip[turned].astype(np.float32)
     if chance.random() < 0.5:  # noqa: PLR2004 - either way
         shown = shown[:, :, ::-1]
     if chance.random() < 0.15:  # noqa: PLR2004 - some are black and white
@@ -122,9 +124,8 @@ def shot(clips: Sequence[Levels], frames: int, chance: Chance) -> Floats:
 
 def _moved(shown: Floats, chance: Chance) -> Floats:
     frames = len(shown)
-    (zoom, down, right) = (
-        np.linspace(*chance.uniform(low, 1, 2), frames) for low in (0.45, 0.0, 0.0)
-    )
+    ends = [chance.uniform(low, 1, 2) for low in (0.45, 0.0, 0.0)]
+    zoom, down, right = (np.linspace(first, last, frames) for first, last in ends)
     made = np.empty_like(shown)
     for index in range(frames):
         y, x = (

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -177,7 +178,7 @@ def train(own: Sequence[Levels], other: Sequence[Levels], *, steps: int, seed: i
         told = net.train()(frames)
         loss = functional.binary_cross_entropy_with_logits(told, truth, pos_weight=worth)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         rates.step()
@@ -197,7 +198,12 @@ def _batch(
 
 @torch.inference_mode()
 def _measured(net: TinyShots, frames: Tensor, truth: Tensor) -> dict[str, float]:
-    told = torch.cat([net.eval()(part) for part in frames.split(20)]).flatten(0, 1).double().numpy()
+    told = (
+        torch.cat([net.eval()(part) for part in torch.split(frames, 20)])
+        .flatten(0, 1)
+        .double()
+        .numpy()
+    )
     flat = truth.flatten(0, 1).numpy() > 0
     sure = 1 / (1 + np.exp(-told))
     ones = np.ones(len(flat))
@@ -265,12 +271,11 @@ def _between(
 
 def _pictures(path: Path) -> Levels:
     with av.open(str(path)) as container:
-        return np.stack(
-            [
-                np.asarray(frame.to_image().resize(_SIZE_PX, Image.Resampling.BILINEAR))
-                for _, frame in zip(range(120), container.decode(video=0), strict=False)
-            ]
-        )
+        images: list[Image.Image] = [
+            frame.to_image()  # type: ignore[no-untyped-call]  # PyAV leaves it without types
+            for frame in islice(container.decode(video=0), 120)
+        ]
+    return np.stack([np.asarray(one.resize(_SIZE_PX, Image.Resampling.BILINEAR)) for one in images])
 
 
 def _run(pictures: Levels, chance: np.random.Generator) -> Levels:
