@@ -25,6 +25,7 @@ from reelcheck.lab.measure.bootstrap import resample
 from reelcheck.lab.measure.quality import Judge, Opinions, Told
 
 _BINS: Final = np.arange(1.0, 5.01, 0.5)
+_SCALE: Final = (1.0, 5.0)
 _FEWEST: Final = 10
 """Clips in a bin below which it is not drawn."""
 
@@ -76,7 +77,7 @@ def watch(table: Path) -> list[Watched]:
 
 
 def _scatter(clips: Sequence[Watched]) -> str:
-    panel = Panel(title="Unseen scenes", across="label, from VMAF", up="told", low=1, high=5)
+    panel = Panel(title="Unseen scenes", across="label, from VMAF", up="told", x=_SCALE, y=_SCALE)
     body = panel.diagonal()
     for row, scene in enumerate(sorted({clip.scene for clip in clips})):
         own = np.array([(clip.label, clip.told[0]) for clip in clips if clip.scene == scene])
@@ -86,20 +87,18 @@ def _scatter(clips: Sequence[Watched]) -> str:
 
 
 def _held(told: NDArray[np.float64], labels: NDArray[np.float64]) -> str:
-    panel = Panel(
-        title="90 % intervals", across="score told, (score - 1) / 4", up="share that holds"
-    )
+    panel = Panel(title="90 % intervals", across="told", up="share that holds", x=_SCALE)
     held = (told[:, 1] <= labels) & (labels <= told[:, 2])
     bins = np.digitize(told[:, 0], _BINS)
     chosen = [bins == one for one in np.unique(bins) if (bins == one).sum() >= _FEWEST]
-    points = np.array([((told[one, 0].mean() - 1) / 4, held[one].mean()) for one in chosen])
+    points = np.array([(told[one, 0].mean(), held[one].mean()) for one in chosen])
     sizes = np.array([2 + one.sum() ** 0.5 / 2 for one in chosen])
-    promised = panel.line(np.array([[0.0, 0.9], [1.0, 0.9]]), "#bbb")
+    promised = panel.line(np.array([[_SCALE[0], 0.9], [_SCALE[1], 0.9]]), "#bbb")
     return panel.drawn(1, promised + panel.dots(points, COLOURS[0], radius_px=sizes))
 
 
 def _stills(index: Path) -> str:
-    panel = Panel(title="Rated stills", across="opinion of people", up="told", low=1, high=5)
+    panel = Panel(title="Rated stills", across="opinion of people", up="told", x=_SCALE, y=_SCALE)
     stills, body = read_stills(index), panel.diagonal()
     for row, (name, (low, high)) in enumerate(list(STRATA.items())[1:]):
         own = [one for one in stills if low <= one.height_px <= high]

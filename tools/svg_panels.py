@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _SIDE: Final = 240
 _GAP: Final = 70
 _FOOT: Final = 90
-_LINE: Final = 18
+_LINE: Final = 13
 _TICKS: Final = 5
 COLOURS: Final = ("#0b6fa4", "#c8560c", "#3d7d2c", "#8a3ab0", "#a08400", "#007a78", "#b3265e")
 
@@ -20,17 +20,19 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One plot; both axes run from ``low`` to ``high``."""
+    """One plot."""
 
     title: str
     across: str
     up: str
-    low: float = 0.0
-    high: float = 1.0
+    x: tuple[float, float] = (0.0, 1.0)
+    """Both ends of the axis across."""
+    y: tuple[float, float] = (0.0, 1.0)
 
     def placed(self, points: Points) -> Points:
         """Return points as they lie in the picture."""
-        part = (points - self.low) / (self.high - self.low)
+        low, high = np.array([self.x, self.y]).T
+        part = (points - low) / (high - low)
         return np.stack([part[:, 0], 1 - part[:, 1]], axis=1) * _SIDE
 
     def line(self, points: Points, colour: str) -> str:
@@ -40,7 +42,7 @@ class Panel:
 
     def diagonal(self) -> str:
         """Draw where both axes say the same."""
-        return self.line(np.array([[self.low] * 2, [self.high] * 2]), "#bbb")
+        return self.line(np.array([self.x, self.x]).T, "#bbb")
 
     def dots(self, points: Points, colour: str, *, radius_px: Points | float = 2.5) -> str:
         """Draw a dot at each of N points, of one radius or N."""
@@ -58,16 +60,17 @@ class Panel:
 
     def word(self, text: str, colour: str, row: int) -> str:
         """Write a line of the legend; row 0 is the lowest."""
-        place = f'x="{_SIDE - 10}" y="{_SIDE - 12 - _LINE * row}" text-anchor="end"'
+        place = f'x="{_SIDE - 10}" y="{_SIDE - 12 - _LINE * row}" text-anchor="end" font-size="10"'
         return f'<text {place} fill="{colour}">{text}</text>'
 
     def drawn(self, place: int, body: str) -> str:
         """Draw frame, ticks and names around a body, at a place from the left."""
         ticks = ""
-        for value in np.linspace(self.low, self.high, _TICKS):
-            at = _SIDE * (value - self.low) / (self.high - self.low)
-            ticks += f'<text x="{at:g}" y="{_SIDE + 16}" text-anchor="middle">{value:g}</text>'
-            ticks += f'<text x="-6" y="{_SIDE - at + 4:g}" text-anchor="end">{value:g}</text>'
+        for at in np.linspace(0, 1, _TICKS):
+            x, y = (low + at * (high - low) for low, high in (self.x, self.y))
+            px = at * _SIDE
+            ticks += f'<text x="{px:g}" y="{_SIDE + 16}" text-anchor="middle">{x:g}</text>'
+            ticks += f'<text x="-6" y="{_SIDE - px + 4:g}" text-anchor="end">{y:g}</text>'
         middle = f'x="{_SIDE / 2:g}" text-anchor="middle"'
         return (
             f'<g transform="translate({_GAP + place * (_SIDE + _GAP)},40)">'
