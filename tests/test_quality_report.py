@@ -240,6 +240,25 @@ def test_the_curve_of_the_page_shows_the_worst_of_each_group_within_its_interval
 SHAPES = ("polygon", "polyline")
 
 
+def test_the_curve_is_blank_where_no_picture_was_judged() -> None:
+    parts = (("score", 3.0), ("lower", 2.5), ("upper", 3.5))
+    held = [
+        one
+        for name, value in parts
+        for start in (0, 6)
+        for one in samples(f"quality.{name}", [value] * 4, unit="MOS", start=start)
+    ]
+    page = HtmlExporter().render(judge(timeline(*held, analyzers=ANALYZERS), OPEN)).decode()
+
+    drawn = page.split('aria-label="quality over time"')[1].split("</svg>")[0]
+    length = judge(timeline(*held, analyzers=ANALYZERS), OPEN).coverage.duration_seconds
+    for tag in SHAPES:
+        pieces = [part.split('"')[0] for part in drawn.split(f'<{tag} points="')[1:]]
+        across = [[float(point.split(",")[0]) for point in piece.split()] for piece in pieces]
+        seconds = [(min(one) * length / 1000, max(one) * length / 1000) for one in across]
+        assert seconds == [pytest.approx((0, 4), abs=0.01), pytest.approx((6, 10), abs=0.01)]
+
+
 @pytest.mark.parametrize(
     ("score", "word"),
     [(1, "bad"), (1.49, "bad"), (1.5, "poor"), (3.2, "fair"), (4.49, "good"), (5, "excellent")],

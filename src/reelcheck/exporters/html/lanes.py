@@ -42,12 +42,13 @@ class Curve:
 
     name: str
     unit: str
-    points: str
-    """Points of an SVG polyline, in ``WIDTH`` x ``HEIGHT``, y down."""
+    pieces: tuple[str, ...]
+    """Points of SVG polylines, in ``WIDTH`` x ``HEIGHT``, y down: one for each stretch that was
+    measured without a gap."""
     low: float
     high: float
-    band: str = ""
-    """Points of an SVG polygon around it: its interval, if it has one."""
+    band: tuple[str, ...] = ()
+    """Points of SVG polygons around it: its interval, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,40 +128,53 @@ def curves(report: Report) -> list[Curve]:
         Curve(
             name,
             signal.unit,
-            " ".join(_points(signal, scale, low, high, worst=min if key == _LOW_IS_BAD else max)),
+            tuple(map(" ".join, _pieces(signal, scale, low, high, worst=_worst(key)))),
             low,
             high,
-            _quality_band(report, scale, low, high) if key == _LOW_IS_BAD else "",
+            _quality_band(report, scale, low, high) if key == _LOW_IS_BAD else (),
         )
         for key, name, low, high in _CURVES
         if (signal := report.signals.get(key)) and signal.values
     ]
 
 
-def _quality_band(report: Report, scale: float, low: float, high: float) -> str:
+def _worst(key: str) -> Callable[[Iterable[float]], float]:
+    return min if key == _LOW_IS_BAD else max
+
+
+def _quality_band(report: Report, scale: float, low: float, high: float) -> tuple[str, ...]:
     ends = [report.signals.get(f"quality.{name}") for name in ("lower", "upper")]
-    lower, upper = (_points(one, scale, low, high, worst=min) if one else [] for one in ends)
-    return " ".join([*lower, *reversed(upper)])
+    lower, upper = (_pieces(one, scale, low, high, worst=min) if one else [] for one in ends)
+    return tuple(
+        " ".join([*below, *reversed(above)]) for below, above in zip(lower, upper, strict=True)
+    )
 
 
-def _points(
+def _pieces(
     signal: Signal,
     scale: float,
     low: float,
     high: float,
     *,
     worst: Callable[[Iterable[float]], float],
-) -> list[str]:
-    """Return the samples as steps; many are thinned to the worst of each group."""
+) -> list[list[str]]:
+    """Return the samples as steps; many are thinned to the worst of each group.
+
+    What was not measured is left blank where that can be seen: from one unit of ``WIDTH`` on.
+    """
     group = max(1, -(-len(signal.values) // _MAX_POINTS))
-    parts = []
+    pieces: list[list[str]] = []
+    end = 0.0
     for at in range(0, len(signal.values), group):
         last = min(at + group, len(signal.values)) - 1
         value = worst(signal.values[at : last + 1])
         y = HEIGHT * (1 - (min(high, max(low, value)) - low) / (high - low))
-        end = signal.times_seconds[last] + signal.durations_seconds[last]
-        parts += [f"{signal.times_seconds[at] * scale:.1f},{y:.1f}", f"{end * scale:.1f},{y:.1f}"]
-    return parts
+        start = signal.times_seconds[at] * scale
+        if not pieces or start - end > 1:
+            pieces.append([])
+        end = (signal.times_seconds[last] + signal.durations_seconds[last]) * scale
+        pieces[-1] += [f"{start:.1f},{y:.1f}", f"{end:.1f},{y:.1f}"]
+    return pieces
 
 
 def axis(duration_seconds: float) -> Sequence[Tick]:
