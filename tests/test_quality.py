@@ -39,6 +39,8 @@ from reelcheck.spans import Observation
 CARD = load_card("quality")
 FULL = Colour(full_range=True)
 CAUSES = CARD.output.labels[3:]
+PLACING = 4
+"""How often the network is asked where the worst picture is bad."""
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_a_strobe_costs_at_most_four_pictures_a_second(rate: int) -> None:
     found = told([50, 120] * rate, rate=rate, network=network)
 
     scores = samples(found, "score")
-    assert network.calls == len(scores) <= 8
+    assert network.calls - PLACING == len(scores) <= 8
     assert all(a.span.end == b.span.start for a, b in pairwise(scores))
     assert (float(scores[0].span.start), float(scores[-1].span.end)) == (0, 2)
 
@@ -222,7 +224,7 @@ def test_plain_pictures_have_nothing_to_judge() -> None:
 
     found = told([-1, -1, 60, -1], network=network)
 
-    assert network.calls == 1
+    assert network.calls == 1 + PLACING
     assert times(samples(found, "score")) == [(2, 3)]
     assert not [one for one in found if one.label]
 
@@ -272,3 +274,70 @@ def test_more_damage_gives_a_lower_score(
 def test_tiny_pictures_are_judged_from_16_pixels_on(side: int, judge: Judge) -> None:
     assert judge(scene(1)[:side, :side]) is not None
     assert judge(scene(1)[: side - 1, :15]) is None
+
+
+QUARTERS = ("top left", "top right", "bottom left", "bottom right")
+
+
+def spoilt(picture: Levels, spoil: Callable[[Levels], Levels], quarter: str) -> Levels:
+    """Return a picture of which one quarter is spoilt."""
+    height, width = (side // 2 for side in picture.shape)
+    y, x = divmod(QUARTERS.index(quarter), 2)
+    rows, columns = slice(y * height, (y + 1) * height), slice(x * width, (x + 1) * width)
+    made = picture.copy()
+    made[rows, columns] = spoil(picture)[rows, columns]
+    return made
+
+
+@pytest.mark.parametrize("quarter", QUARTERS)
+@pytest.mark.parametrize(
+    ("spoil", "cause"),
+    [
+        (lambda picture: blurred(picture, 3), "blur"),
+        (lambda picture: noisy(picture, 25), "noise"),
+        (lambda picture: enlarged(picture, 4), "scaling"),
+    ],
+)
+def test_the_quarter_that_is_spoilt_is_named(
+    spoil: Callable[[Levels], Levels], cause: str, quarter: str, judge: Judge
+) -> None:
+    for seed in range(3):
+        seen = judge.views(spoilt(scene(seed, width=640, height=384), spoil, quarter), FULL)
+        assert seen is not None
+        found = judge.quarter(*seen, cause)
+        assert found is not None
+        assert found[0] == quarter
+
+
+def test_no_quarter_is_named_when_all_are_spoilt_or_the_cause_is_a_rule(judge: Judge) -> None:
+    seen = judge.views(noisy(scene(1, width=640, height=384), 25), FULL)
+    assert seen is not None
+
+    assert judge.quarter(*seen, "noise") is None
+    assert judge.quarter(*seen, "exposure") is None
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_the_place_is_that_of_the_worst_picture_as_it_is_shown(turns: int, judge: Judge) -> None:
+    good = scene(4, width=640, height=384)
+    pictures = [good, spoilt(good, lambda one: noisy(one, 25), "top right"), good]
+    watch = _QualityWatch(QualityAnalyzer(blamed_below=5.0), judge, turns=turns)
+    found = list[Observation]()
+    for index, picture in enumerate(pictures):
+        batch = FrameBatch(
+            layout=Layout.LUMA,
+            pixels=np.ascontiguousarray(np.rot90(picture, -turns))[None],
+            pts=np.array([index]),
+            durations=np.array([1]),
+            ordinals=np.array([index]),
+            changed=np.array([index == 0]),
+            time_base=Fraction(1),
+            colour=FULL,
+        )
+        found += watch.see(batch)
+    found += watch.end()
+
+    places = [one for one in found if one.signal.startswith("place_")]
+    assert [(one.signal, one.span.start, one.span.end) for one in places] == [
+        ("place_top_right", Fraction(1), Fraction(2))
+    ]

@@ -71,7 +71,7 @@ def told(pictures: list[NDArray[np.uint8]], *, defended: bool = True) -> list[Ob
     """Return what is said of one picture a second."""
     plain = Judge(CARD, Fooled())
     recipe = QualityAnalyzer(defended=defended)
-    watch = _QualityWatch(recipe, DefendedJudge(plain) if defended else plain, turns=0)
+    watch = _QualityWatch(recipe, plain, turns=0)
     found = list[Observation]()
     for index, picture in enumerate(pictures):
         batch = FrameBatch(

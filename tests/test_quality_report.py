@@ -240,6 +240,18 @@ def test_the_curve_of_the_page_shows_the_worst_of_each_group_within_its_interval
 SHAPES = ("polygon", "polyline")
 
 
+@pytest.mark.parametrize("at", [58, 3])
+def test_the_place_is_told_where_it_is_that_of_the_worst_picture(
+    at: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = judge(watched(*samples("quality.place_top_left", [5.0], start=at)), OPEN)
+
+    is_worst = SCORES[at] == min(SCORES)
+    assert report.quality is not None
+    assert report.quality.worst.place == ("top left" if is_worst else None)
+    assert ("most of all top left" in printed(report, capsys)) == is_worst
+
+
 def test_the_curve_is_blank_where_no_picture_was_judged() -> None:
     parts = (("score", 3.0), ("lower", 2.5), ("upper", 3.5))
     held = [

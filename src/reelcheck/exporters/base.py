@@ -110,6 +110,8 @@ def quality_words(quality: Quality, *, worst_at: str) -> str:
         f"{quality.score:.1f} of {quality.scale[1]:.0f}, {grade(quality.score)} (90 % interval "
         f"{low:.1f} to {high:.1f}); worst {quality.worst.score:.1f} at {worst_at}"
     )
+    if quality.worst.place:
+        text += f", most of all {quality.worst.place}"
     if quality.causes:
         first = quality.causes[0]
         text += f"; likely cause: {first.cause}, {100 * first.share:.0f} % of the time"

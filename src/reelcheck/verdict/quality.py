@@ -20,6 +20,7 @@ ANALYZER: Final = "quality"
 SCALE: Final = (1.0, 5.0)
 """ITU-T P.910: 1 bad to 5 excellent."""
 _CAUSE: Final = "cause_"
+_PLACE: Final = "place_"
 _EXCESS: Final = "excess"
 _SUSPECTED: Final = "attack_suspected"
 """Signal and event of the second opinion, see ``reelcheck.analyzers.quality.defence``."""
@@ -63,6 +64,7 @@ def quality_of(timeline: Timeline) -> Quality | None:
             start_seconds=seconds_of(worst.span.start),
             end_seconds=seconds_of(worst.span.end),
             score=worst.value,
+            place=_place(mine, worst),
         ),
         causes=_causes(mine, scores),
         shots=tuple(_shots(timeline, scores, stream=stream)),
@@ -110,6 +112,15 @@ def _suspected(mine: Sequence[Observation]) -> float | None:
         return None
     spans = (one.span.seconds for one in mine if one.label == _SUSPECTED)
     return seconds_of(sum(spans, Fraction(0)))
+
+
+def _place(mine: Sequence[Observation], worst: Sample) -> str | None:
+    found = (
+        one.signal.removeprefix(_PLACE).replace("_", " ")
+        for one in mine
+        if one.signal.startswith(_PLACE) and one.span == worst.span
+    )
+    return next(found, None)
 
 
 def _causes(mine: Sequence[Observation], scores: Sequence[Sample]) -> tuple[QualityCause, ...]:

@@ -261,6 +261,9 @@ class Worst(Part):
     end_seconds: Number
     """Until when it stands: the next judged picture."""
     score: Number
+    place: Text | None = None
+    """The quarter that shows the likely cause far more than the others, such as "top left"; null
+    when that is spread over the picture, or no cause is told."""
     evidence: Evidence | None = None
 
 

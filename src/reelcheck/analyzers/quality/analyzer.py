@@ -13,9 +13,9 @@ being small, enlarged ones are. Pictures of more than about 1600 lines are judge
 
 Limits: single pictures, so freezes, judder and sound do not count (see ``defects`` and
 ``loudness``); colour does not count; HDR is judged by its code values, which the network was not
-trained on; where in the picture the damage lies is not told, because the network pools its
-fragments. Plain pictures (black, one colour) and those of less than 16 lines or columns have
-nothing to judge and get no score.
+trained on; where in the picture the damage lies is told of the worst picture only, by quarters.
+Plain pictures (black, one colour) and those of less than 16 lines or columns have nothing to judge
+and get no score.
 """
 
 import math
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from reelcheck.analyzers.quality.cutting import Levels
 from reelcheck.analyzers.quality.defence import Defended, DefendedJudge
 from reelcheck.analyzers.quality.judge import Judge, Judged
 from reelcheck.frames import FrameBatch, FrameNeeds, Layout, VideoInfo
@@ -44,7 +45,9 @@ class QualityAnalyzer:
     Signals: ``score``, ``lower`` and ``upper`` (MOS, 1 to 5), one sample for each judged picture,
     which stands until the next one; ``cause_compression``, ``cause_blur``, ... (0 to 1), one sample
     for each stretch on which this cause is the likeliest: its mean probability. Pictures that are
-    good (``blamed_below``) or whose cause is not clear have none.
+    good (``blamed_below``) or whose cause is not clear have none. ``place_top_left``, ...: one
+    sample for the picture with the lowest score, if this quarter of it shows the cause far more
+    than the others: by how many log odds.
 
     Event ``poor_picture``: for as long as the score stays below ``poor_score``; its score is the
     lowest, its note tells the interval and the likeliest cause.
@@ -75,19 +78,28 @@ class QualityAnalyzer:
         """
         card = load_card(self.models[0])
         turns = (-video.rotation_degrees // 90) % 4
-        judge = Judge(card, open_session(card))
-        return _QualityWatch(self, DefendedJudge(judge) if self.defended else judge, turns=turns)
+        return _QualityWatch(self, Judge(card, open_session(card)), turns=turns)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Worst:
+    """The picture with the lowest score."""
+
+    judged: Judged
+    seen: tuple[Levels, Levels]
+    span: TimeSpan | None = None
+    """Known once the picture is settled."""
 
 
 class _QualityWatch:
     """Holds the newest picture until the next one tells how long it stands."""
 
-    def __init__(
-        self, recipe: QualityAnalyzer, judge: Judge | DefendedJudge, *, turns: int
-    ) -> None:
+    def __init__(self, recipe: QualityAnalyzer, judge: Judge, *, turns: int) -> None:
         self._recipe = recipe
-        self._judge = judge
+        self._plain_judge = judge
+        self._judge = DefendedJudge(judge) if recipe.defended else judge
         self._turns = turns
+        self._worst: _Worst | None = None
         self._newest: tuple[TimeSpan, Judged | Defended | None] | None = None
         self._last_change: Fraction | None = None
         self._poor: list[tuple[TimeSpan, Judged]] = []
@@ -104,12 +116,32 @@ class _QualityWatch:
             yield from self._settle()
             judged = self._judge(batch.pixels[index], batch.colour, turns=self._turns)
             self._newest = (span, judged)
+            self._remember(judged, batch, index)
 
     def end(self) -> Iterator[Observation]:
         yield from self._settle()
         yield from self._close_poor()
         yield from self._close_blamed()
         yield from self._close_suspected()
+        yield from self._place_worst()
+
+    def _remember(self, judged: Judged | Defended | None, batch: FrameBatch, index: int) -> None:
+        """Keep what the network sees of the worst picture until now."""
+        told = judged.judged if isinstance(judged, Defended) else judged
+        if told is None or (self._worst and self._worst.judged.score <= told.score):
+            return
+        seen = self._plain_judge.views(batch.pixels[index], batch.colour, turns=self._turns)
+        if seen is not None:
+            self._worst = _Worst(judged=told, seen=seen)
+
+    def _place_worst(self) -> Iterator[Observation]:
+        worst = self._worst
+        if not worst or not worst.judged.cause or worst.judged.score >= self._recipe.blamed_below:
+            return
+        found = self._plain_judge.quarter(*worst.seen, worst.judged.cause)
+        if found and worst.span:
+            signal = f"place_{found[0].replace(' ', '_')}"
+            yield self._sample(signal, worst.span, found[1], unit="")
 
     def _follows_closely(self, span: TimeSpan, *, changed: bool) -> bool:
         """Let the newest picture stand for another one that comes too soon after it.
@@ -136,6 +168,8 @@ class _QualityWatch:
             judged = judged.judged
         if judged is None:
             return
+        if self._worst and self._worst.judged is judged:
+            self._worst.span = span
         for signal in ("score", "lower", "upper"):
             yield self._sample(signal, span, getattr(judged, signal), unit=UNIT)
         yield from self._take_poor(span, judged)

@@ -34,6 +34,10 @@ _CRUSHED_LEVEL: Final = 8
 _EXPOSURE_RATIO: Final = 0.5
 """Ours: with half of the picture at one end of the range, exposure is the first thing to blame."""
 _CLEAN: Final = "clean"
+QUARTERS: Final = ("top left", "top right", "bottom left", "bottom right")
+FAR: Final = 4.4
+"""Log odds by which a quarter must be ahead of the next to be named. Ours: a tenth of held-out
+pictures that are spoilt evenly lie above (``tools/quality_places.py``)."""
 _LIKELY: Final = 0.5
 """Ours: a cause is named when it is more likely than all others together."""
 
@@ -96,13 +100,47 @@ class Judge:
 
     def judged(self, mosaic: Levels, glance: Levels) -> Judged:
         """Return what the network says of fragments and glance."""
-        extra = {"glance": self._tensor(glance)}
-        told = self._session.run(self._tensor(mosaic)[:, None], extra)[0].astype(np.float64)
+        told = self._ask(mosaic, glance)
         score, lower, upper = np.clip(told[:_JUDGED], LOWEST, HIGHEST).round(4).tolist()
         cause, probability = self._cause(told[_JUDGED:], glance)
         return Judged(
             score=score, lower=lower, upper=upper, cause=cause, cause_probability=probability
         )
+
+    def quarter(self, mosaic: Levels, glance: Levels, cause: str) -> tuple[str, float] | None:
+        """Return which quarter of the picture shows a cause, and how far it is ahead in log odds.
+
+        ``None`` when no quarter is ahead of all others by ``FAR``, or the cause is none that the
+        network knows. Each quarter is judged as if the whole picture were made of its fragments:
+        by the odds of the cause against a clean picture. Ours.
+
+        Args:
+            mosaic: Of ``views``, as is the glance.
+            glance: Of the whole picture.
+            cause: As ``judged`` named it.
+        """
+        if cause not in self._causes:
+            return None
+        odds = self.quarter_odds(mosaic, glance, cause)
+        *_, second, first = np.argsort(odds)
+        ahead = round(float(odds[first] - odds[second]), 4)
+        return None if ahead < FAR else (QUARTERS[first], ahead)
+
+    def quarter_odds(self, mosaic: Levels, glance: Levels, cause: str) -> NDArray[np.float64]:
+        """Return the log odds of a cause that the network knows in each of ``QUARTERS``."""
+        named, clean = (_JUDGED + self._causes.index(one) for one in (cause, _CLEAN))
+        half = len(mosaic) // 2
+        told = [
+            self._ask(np.tile(mosaic[y : y + half, x : x + half], (2, 2)), glance)
+            for y in (0, half)
+            for x in (0, half)
+        ]
+        return np.array([one[named] - one[clean] for one in told])
+
+    def _ask(self, mosaic: Levels, glance: Levels) -> NDArray[np.float64]:
+        extra = {"glance": self._tensor(glance)}
+        told = self._session.run(self._tensor(mosaic)[:, None], extra)[0]
+        return np.asarray(told, dtype=np.float64)
 
     def _cause(self, logits: NDArray[np.float64], glance: Levels) -> tuple[str, float]:
         at_ends = float(((glance >= _CLIPPED_LEVEL) | (glance <= _CRUSHED_LEVEL)).mean())
