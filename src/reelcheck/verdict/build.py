@@ -15,8 +15,6 @@ from reelcheck.frames import AudioInfo, MediaInfo, VideoInfo
 from reelcheck.spans import Observation
 from reelcheck.verdict.quality import quality_of
 from reelcheck.verdict.report import (
-    AudioStream,
-    ColourReport,
     CoverageReport,
     CoverageStretch,
     Event,
@@ -27,9 +25,9 @@ from reelcheck.verdict.report import (
     Signal,
     Verdict,
     Video,
-    VideoStream,
 )
 from reelcheck.verdict.rounding import seconds_of
+from reelcheck.verdict.streams import AudioStream, ColourReport, VideoStream
 from reelcheck.verdict.timeline import Coverage, Timeline
 
 
