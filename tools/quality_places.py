@@ -29,7 +29,7 @@ from reelcheck.models.session import open_session
 
 _COLOUR: Final = Colour(full_range=True)
 _EVERY: Final = 3
-"""Of the spoilt pictures, so many are skipped that one is taken."""
+"""One of so many spoilt pictures is taken."""
 
 Levels = NDArray[np.uint8]
 
