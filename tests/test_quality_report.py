@@ -240,6 +240,16 @@ def test_the_curve_of_the_page_shows_the_worst_of_each_group_within_its_interval
 SHAPES = ("polygon", "polyline")
 
 
+def test_a_report_without_one_end_of_the_interval_is_drawn_without_it() -> None:
+    report = judge(watched(), OPEN)
+    signals = {name: one for name, one in report.signals.items() if name != "quality.upper"}
+    page = HtmlExporter().render(report.model_copy(update={"signals": signals})).decode()
+
+    drawn = page.split('aria-label="quality over time"')[1].split("</svg>")[0]
+    assert "<polyline" in drawn
+    assert "<polygon" not in drawn
+
+
 @pytest.mark.parametrize("at", [58, 3])
 def test_the_place_is_told_where_it_is_that_of_the_worst_picture(
     at: int, capsys: pytest.CaptureFixture[str]

@@ -146,7 +146,8 @@ def _quality_band(report: Report, scale: float, low: float, high: float) -> tupl
     ends = [report.signals.get(f"quality.{name}") for name in ("lower", "upper")]
     lower, upper = (_pieces(one, scale, low, high, worst=min) if one else [] for one in ends)
     return tuple(
-        " ".join([*below, *reversed(above)]) for below, above in zip(lower, upper, strict=True)
+        " ".join([*below, *reversed(above)])
+        for below, above in zip(lower, upper, strict=False)  # a stored report may lack an end
     )
 
 
