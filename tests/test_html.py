@@ -135,7 +135,8 @@ def browse(page: str, folder: Path) -> tuple[str, list[str], list[str]]:
     console = [
         line for line in done.stderr.decode(errors="replace").splitlines() if "CONSOLE" in line
     ]
-    wanted = [one for one in asked if not re.search(r"google|gvt1|chrome", one)]
+    # Chromium opens connections ahead, and closes them without a word.
+    wanted = [one for one in asked if one and not re.search(r"google|gvt1|chrome", one)]
     return done.stdout.decode(errors="replace"), console, wanted
 
 

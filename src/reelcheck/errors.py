@@ -17,6 +17,7 @@ A message says what happened with the offending value in it; ``hint`` says what 
 ``code`` is the stable name that programs may rely on (see ``ERROR_CODES``).
 """
 
+import errno
 from typing import Final
 
 ERROR_CODES: Final[dict[str, str]] = {
@@ -148,6 +149,15 @@ class ModelError(SetupError):
 
 class OutputError(SetupError, OSError):
     """A result could not be written."""
+
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system calls a full disk, a used-up quota and a file beyond its limit."""
+
+
+def storage_code(number: int | None) -> str:
+    """Return the stable code for the ``errno`` of a write that failed."""
+    return "E_STORAGE_FULL" if number in _FULL else "E_STORAGE_READONLY"
 
 
 class AnalyzerError(ReelcheckError):

@@ -1,15 +1,18 @@
 """Frames and sound as analyzers see them: values with units, shapes and exact times."""
 
+from __future__ import annotations  # the parent reads these values without loading numpy
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, cast
 
 from reelcheck.spans import TimeSpan
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Layout(StrEnum):
@@ -170,7 +173,7 @@ class FrameBatch:
     def pts_seconds(self) -> NDArray[np.float64]:
         """Presentation times in seconds from the start, float64, shape [N]."""
         scale = self.time_base.numerator / self.time_base.denominator
-        return np.asarray(self.pts * scale, dtype=np.float64)
+        return cast("NDArray[np.float64]", self.pts * scale)
 
     def start(self, index: int) -> Fraction:
         """Return the exact time in seconds at which frame ``index`` appears."""

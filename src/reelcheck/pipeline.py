@@ -27,7 +27,7 @@ from reelcheck.media.wire import (
 )
 from reelcheck.models.card import is_trained
 from reelcheck.registry import ANALYZERS
-from reelcheck.settings import Isolation, Limits, Profile, Scores, scores_from
+from reelcheck.settings import DECODER_THREADS, Isolation, Limits, Profile, Scores, scores_from
 from reelcheck.spans import CoverageSpan, Observation, TimeSpan
 from reelcheck.verdict.judge import judge
 from reelcheck.verdict.policy import Policy, load_policy
@@ -39,7 +39,6 @@ NEED_EVERY_FRAME: Final = frozenset({"flashes", "shots"})
 """Left out by the fast profile, which decodes key frames only."""
 _MAX_PICTURES: Final = 1200
 _HASH_BLOCK_BYTES: Final = 1 << 20
-_DECODER_THREADS: Final = 2
 _KINDS: Final = {
     "E_INTERNAL": ReelcheckError,
     "E_ISOLATION": SetupError,
@@ -65,7 +64,7 @@ def analyze(  # noqa: PLR0913 - the public door: every setting is a keyword with
     profile: str = Profile.BALANCED,
     only: Sequence[str] = (),
     limits: Limits | None = None,
-    threads: int = _DECODER_THREADS,
+    threads: int = DECODER_THREADS,
     isolation: str = Isolation.AUTO,
     scores: str = Scores.FULL,
     on_progress: Callable[[Progress], None] | None = None,
@@ -111,7 +110,7 @@ def watch(  # noqa: PLR0913 - as ``analyze``
     profile: str = Profile.BALANCED,
     only: Sequence[str] = (),
     limits: Limits | None = None,
-    threads: int = _DECODER_THREADS,
+    threads: int = DECODER_THREADS,
     isolation: str = Isolation.AUTO,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Timeline:

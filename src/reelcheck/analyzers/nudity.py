@@ -59,7 +59,13 @@ class NudityAnalyzer:
     models: tuple[str, ...] = ("open-nsfw",)
     """The one that judges every scored frame, and perhaps a second one."""
     needs: tuple[FrameNeeds, ...] = (
-        FrameNeeds(layout=Layout.RGB, rate_fps=Fraction(4), on_change=True, size_px=(256, 256)),
+        FrameNeeds(
+            layout=Layout.RGB,
+            rate_fps=Fraction(4),
+            on_change=True,
+            size_px=(256, 256),
+            batch_frames=4,
+        ),
     )
     every_seconds: Fraction = Fraction(1)
     """Longest time without a score while the picture goes on to look new. Ours."""
@@ -213,10 +219,11 @@ class _NudityWatch:
 def _look(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the picture in 8 x 8 cells, float32, shape [8, 8, 3], 0-255."""
     height, width, _ = picture.shape
-    cells = picture.reshape(
-        _LOOK_CELLS, height // _LOOK_CELLS, _LOOK_CELLS, width // _LOOK_CELLS, 3
-    )
-    return np.asarray(cells.mean(axis=(1, 3)), dtype=np.float32)
+    tall, wide = height // _LOOK_CELLS, width // _LOOK_CELLS
+    # Whole rows are added first: a mean over both axes at once takes fifteen times as long.
+    rows = picture.reshape(_LOOK_CELLS, tall, width * 3).sum(axis=1, dtype=np.uint16)
+    sums = rows.reshape(_LOOK_CELLS, _LOOK_CELLS, wide, 3).sum(axis=2, dtype=np.uint32)
+    return np.asarray(sums / (tall * wide), dtype=np.float32)
 
 
 def _trimmed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

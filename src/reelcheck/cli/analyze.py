@@ -6,17 +6,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from reelcheck.cli.errors import tell
-from reelcheck.cli.reference import (
-    compare_with,
-    print_comparison,
-    with_comparison,
-    write_comparison,
-)
 from reelcheck.cli.summary import print_summary
 from reelcheck.cli.writing import load_exporters, write_reports
 from reelcheck.errors import InputError, ReelcheckError, SettingError
@@ -28,9 +22,11 @@ from reelcheck.settings import scores_from
 from reelcheck.terminal import progress
 from reelcheck.verdict.judge import exit_code, judge
 from reelcheck.verdict.policy import Policy, load_policy
-from reelcheck.verdict.reference import ReferenceReport
 from reelcheck.verdict.report import Report
 from reelcheck.verdict.sealing import sealed
+
+if TYPE_CHECKING:
+    from reelcheck.verdict.reference import ReferenceReport
 
 DEFAULT_FORMATS: Final = ("json", "html")
 _STRENGTH: Final = (1, 5, 3, 2, 4, 0)
@@ -106,12 +102,14 @@ def _exporters(request: Request, *, many: bool) -> list[Exporter]:
 @dataclass(frozen=True, slots=True)
 class _Watched:
     report: Report
-    comparison: ReferenceReport | None
+    comparison: "ReferenceReport | None"
 
 
 def _watch(video: Path, request: Request, policy: Policy, *, quiet: bool = False) -> _Watched:
     comparison = None
     if request.reference is not None:
+        from reelcheck.cli.reference import compare_with  # noqa: PLC0415 - a tenth of a second
+
         comparison = compare_with(request.reference, video, quiet=quiet or request.quiet)
     with progress(plain_text(video.name)[-40:], quiet=quiet or request.quiet) as show:
         timeline = watch(
@@ -123,6 +121,8 @@ def _watch(video: Path, request: Request, policy: Policy, *, quiet: bool = False
             on_progress=(lambda at: show(at.seconds, at.total_seconds)) if show else None,
         )
     if comparison is not None:
+        from reelcheck.cli.reference import with_comparison  # noqa: PLC0415 - beside it
+
         timeline = with_comparison(timeline, comparison)
     report = judge(timeline, policy, scores=scores_from(request.scores))
     return _Watched(sealed(report, request.sign_with), comparison)
@@ -136,6 +136,8 @@ def _give(
         folder = request.out / folder_name(video) if many else request.out
         written = write_reports(report, folder, exporters)
         if comparison is not None:
+            from reelcheck.cli.reference import write_comparison  # noqa: PLC0415 - as above
+
             written.append(write_comparison(comparison, folder))
         if not request.quiet:
             _print(watched)
@@ -152,6 +154,8 @@ def _give(
 def _print(watched: _Watched) -> None:
     print_summary(watched.report, to_stdout=True)
     if watched.comparison is not None:
+        from reelcheck.cli.reference import print_comparison  # noqa: PLC0415 - as above
+
         print_comparison(watched.comparison)
 
 

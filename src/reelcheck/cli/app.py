@@ -11,6 +11,7 @@ from reelcheck.cli import models_app as guarding
 from reelcheck.cli import papers_app as papers
 from reelcheck.cli.errors import tidy_errors
 from reelcheck.errors import MissingExtraError
+from reelcheck.settings import DECODER_THREADS
 
 app = typer.Typer(
     name="reelcheck",
@@ -62,7 +63,9 @@ def analyze(  # noqa: PLR0913, PLR0917 - one parameter per option
         Path | None, typer.Option(help="The original: adds PSNR, SSIM and VMAF against it.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Videos to watch at once.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, max=16, help="Decoder threads per video.")] = 2,
+    threads: Annotated[
+        int, typer.Option(min=1, max=16, help="Decoder threads per video.")
+    ] = DECODER_THREADS,
     isolation: Annotated[
         str, typer.Option(help="auto, strict (refuse where a layer is missing) or off.")
     ] = "auto",
@@ -177,7 +180,7 @@ def calibrate(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = None,
     confidence: Annotated[float, typer.Option(help="How sure the promise is.")] = 0.9,
     profile: Annotated[str, typer.Option(help="balanced or accurate.")] = "balanced",
-    threads: Annotated[int, typer.Option(min=1, max=16, help="Decoder threads.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, max=16, help="Decoder threads.")] = DECODER_THREADS,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Set the thresholds of a policy from labelled videos, with a promise that is checked.

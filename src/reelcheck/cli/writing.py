@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from reelcheck.errors import OutputError
+from reelcheck.errors import OutputError, storage_code
 from reelcheck.exporters.base import Exporter
-from reelcheck.models.store import FULL
 from reelcheck.registry import EXPORTERS
 from reelcheck.verdict.report import Report
 
@@ -54,7 +53,7 @@ def _cannot(place: Path, error: OSError | ValueError) -> OutputError:
     number = error.errno if isinstance(error, OSError) else 0
     return OutputError(
         f"cannot write to {place}: {os.strerror(number) if number else error}",
-        code="E_STORAGE_FULL" if number in FULL else "E_STORAGE_READONLY",
+        code=storage_code(number),
     )
 
 

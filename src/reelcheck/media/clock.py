@@ -39,14 +39,13 @@ class Clock:
 
     def next_tick(self, pts: int | None) -> int:
         """Return the tick of the next frame, strictly after the one before."""
-        step = max(1, round((self.nominal or Fraction(1, 25)) / self.time_base))
         if pts is None:
             self.missing += 1
-            pts = 0 if self._last is None else self._last + step
+            pts = 0 if self._last is None else self._last + self._nominal_ticks
         if self._last is not None:
             if pts <= self._last:
                 self.repaired += 1
-                pts = self._last + step
+                pts = self._last + self._nominal_ticks
             self._note(pts - self._last)
         self._last = pts
         return pts
@@ -62,6 +61,10 @@ class Clock:
         """Median length of a frame in ticks; the header's rate while nothing was measured."""
         if self._lengths:
             return max(1, int(median(self._lengths)))
+        return self._nominal_ticks
+
+    @property
+    def _nominal_ticks(self) -> int:
         return max(1, round((self.nominal or Fraction(1, 25)) / self.time_base))
 
     @property

@@ -61,6 +61,7 @@ class StreamDecoder:
         self.start_tick = 0
         self.end_tick = 0
         self._limits = limits
+        self._most_ticks = limits.duration_seconds / float(time_base)
         self._held: tuple[VideoFrame, int] | None = None
         self._ordinal = 0
         self._key_seen = False
@@ -117,7 +118,7 @@ class StreamDecoder:
         if pts is None or self._held is None:
             return False
         first = self.start_tick if self._ordinal else self._held[1]
-        return (pts - first) * self.clock.time_base > self._limits.duration_seconds
+        return pts - first > self._most_ticks
 
     def _promise(self, packet: "Packet[VideoStream]") -> None:
         if packet.is_discard or not packet.size or packet.pts is None:

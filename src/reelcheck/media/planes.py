@@ -114,8 +114,8 @@ class _Cells:
     """First, second, ... row that is read of every row of cells."""
     columns: NDArray[np.intp]
     widths: NDArray[np.float32]
-    even: int
-    """Columns per cell when all are equally wide, else 0."""
+    ones: NDArray[np.float32]
+    """One per column of a cell when all are equally wide, else none."""
 
 
 class GridSampler:
@@ -139,12 +139,14 @@ class GridSampler:
         full = float((256 * top) - 1)
         luma_zero, luma_scale = (0.0, full) if colour.full_range else (16.0 * top, 219.0 * top)
         chroma_scale = full if colour.full_range else 224.0 * top
-        grid = np.zeros((3, self.height, self.width), dtype=np.float32)
+        grid = np.empty((3, self.height, self.width), dtype=np.float32)
         self._mean(plane(planar, 0), grid[0], _LUMA_ROWS_PER_CELL, luma_zero, luma_scale)
-        if len(planar.planes) >= len(grid):
-            for index in (1, 2):
-                source, zero = plane(planar, index), 128.0 * top
-                self._mean(source, grid[index], _CHROMA_ROWS_PER_CELL, zero, chroma_scale)
+        if len(planar.planes) < len(grid):
+            grid[1:] = 0
+            return grid
+        for index in (1, 2):
+            source, zero = plane(planar, index), 128.0 * top
+            self._mean(source, grid[index], _CHROMA_ROWS_PER_CELL, zero, chroma_scale)
         return grid
 
     def _mean(
@@ -164,13 +166,14 @@ class GridSampler:
         narrow = source.dtype == np.uint8
         # Whole arrays are added: numpy's reductions over a short axis take twice as long.
         first, *others = cells.rows
-        summed: NDArray[Any] = source[first].astype(np.uint16 if narrow else np.uint32)
+        wide = np.uint16 if narrow else np.uint32
+        summed: NDArray[Any] = source[first]
         for rows in others:
-            summed += source[rows]
-        if cells.even:
+            summed = np.add(summed, source[rows], dtype=wide)
+        if len(cells.ones):
             # As a product, twice as fast as adding columns; whole numbers, so exact in any order.
-            parts = summed.reshape(*out.shape, cells.even).astype(np.float32)
-            total: NDArray[Any] = parts @ np.ones(cells.even, np.float32)
+            parts = summed.astype(np.float32).reshape(-1, len(cells.ones))
+            total: NDArray[Any] = (parts @ cells.ones).reshape(out.shape)
         else:
             sums = np.add.reduceat(summed, cells.columns, axis=1, dtype=np.uint32)
             total = sums.astype(np.float32)
@@ -193,7 +196,7 @@ class GridSampler:
             rows=tuple(_as_slice(rows[place::per_cell]) for place in range(per_cell)),
             columns=edges[:-1].astype(np.intp),
             widths=widths,
-            even=even,
+            ones=np.ones(even, dtype=np.float32),
         )
 
 

@@ -99,7 +99,7 @@ class _Collector:
         pts = np.array(self._pts, dtype=np.int64)
         batch = FrameBatch(
             layout=self.needs.layout,
-            pixels=np.stack(self._pixels),
+            pixels=_together(self._pixels),
             pts=pts,
             durations=np.array(self._ends, dtype=np.int64) - pts,
             ordinals=np.array(self._ordinals, dtype=np.int64),
@@ -112,6 +112,13 @@ class _Collector:
             sink(batch)
         for kept in (self._pixels, self._pts, self._ends, self._ordinals, self._changed):
             kept.clear()
+
+
+def _together(pictures: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return pictures of one shape as one array; a single one is not copied."""
+    if len(pictures) > 1:
+        return np.stack(pictures)
+    return np.ascontiguousarray(pictures[0])[np.newaxis]
 
 
 @dataclass(frozen=True, slots=True)

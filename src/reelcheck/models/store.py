@@ -1,6 +1,5 @@
 """Where weights lie on this machine. Nothing is ever fetched here."""
 
-import errno
 import hashlib
 import secrets
 import shutil
@@ -11,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from reelcheck.errors import ModelError, OutputError, SettingError
+from reelcheck.errors import ModelError, OutputError, SettingError, storage_code
 from reelcheck.models.card import (
     CARD_FILE,
     Card,
@@ -29,9 +28,6 @@ from reelcheck.models.protect.probes import PROBES_FILE, Probes, from_bytes
 from reelcheck.models.protect.sealing import SUFFIX
 from reelcheck.models.protect.signing import Signed, unsigned
 from reelcheck.models.protect.versions import refuse_older, remember
-
-FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What the system calls a full disk, a used-up quota and a file beyond its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +208,7 @@ def put(name: str, content: Mapping[str, bytes]) -> Path:
             target.rename(old)
         fresh.rename(target)
     except OSError as error:
-        code = "E_STORAGE_FULL" if error.errno in FULL else "E_STORAGE_READONLY"
+        code = storage_code(error.errno)
         message = f"cannot write to {target}: {error.strerror}"
         hint = "set REELCHECK_MODELS to a folder with room that may be written"
         raise OutputError(message, code=code, hint=hint) from error

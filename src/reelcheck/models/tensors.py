@@ -25,10 +25,13 @@ def to_tensor(picture: NDArray[np.uint8], card: Card) -> NDArray[np.float32]:
         ready = _through_jpeg(ready)
     values = ready[..., ::-1] if spec.channels == "BGR" else ready
     mean, scale = (np.asarray(part, dtype=np.float32) for part in (spec.mean, spec.scale))
-    tensor = (values.astype(np.float32) - mean) / scale
-    if spec.layout == "NCHW":
-        tensor = tensor.transpose(2, 0, 1)
-    return np.ascontiguousarray(tensor[np.newaxis])
+    # Colour by colour: with the colours innermost, numpy takes three times as long.
+    tensor = np.ascontiguousarray(values.transpose(2, 0, 1), dtype=np.float32)
+    tensor -= mean[:, None, None]
+    tensor /= scale[:, None, None]
+    if spec.layout != "NCHW":
+        tensor = np.ascontiguousarray(tensor.transpose(1, 2, 0))
+    return tensor[np.newaxis]
 
 
 def _resized(picture: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
@@ -66,8 +69,10 @@ def to_clip(frames: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.float32]:
     """
     ready = np.stack([_of_clip(picture, spec) for picture in frames])
     mean, scale = (np.asarray(part, dtype=np.float32) for part in (spec.mean, spec.scale))
-    values = (ready.astype(np.float32) - mean) / scale
-    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+    values = np.ascontiguousarray(ready.transpose(0, 3, 1, 2), dtype=np.float32)
+    values -= mean[:, None, None]
+    values /= scale[:, None, None]
+    return values
 
 
 def _of_clip(picture: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:

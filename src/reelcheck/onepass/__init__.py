@@ -196,13 +196,14 @@ class _Pass:
             sound.flush()
 
     def _show(self, video: VideoPass, timed: TimedFrame) -> None:
-        if video.until(timed, self._origin) > self._limits.duration_seconds:
+        reached = video.until(timed, self._origin)
+        if reached > self._limits.duration_seconds:
             raise VideoError(  # before an analyzer spends a step on every moment of it
                 f"longer than {self._limits.duration_seconds:g} s", code="E_DURATION_LIMIT"
             )
         if not video.started:
             video.start(timed, self._origin, self._source.claims.duration)
-        reached = video.see(timed)
+        video.see(timed)
         self._frames += 1
         now = time.monotonic()
         if now - self._told > _PROGRESS_SECONDS:

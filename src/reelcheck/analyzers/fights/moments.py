@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -203,6 +204,7 @@ def _resampled(blocks: Floats, side: int) -> Floats:
     return np.asarray(down @ blocks @ across.T, dtype=np.float32)
 
 
+@cache
 def _areas(length: int, side: int) -> Floats:
     edges = np.arange(side + 1) * (length / side)
     cells = np.arange(length)

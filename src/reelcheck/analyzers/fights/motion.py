@@ -67,9 +67,9 @@ def block_motion(before: NDArray[np.int16], after: NDArray[np.int16], *, seconds
     side = 2 * _REACH_CELLS + 1
     blocks = (height // BLOCK_CELLS, width // BLOCK_CELLS)
     costs = np.empty((side, side, *blocks), dtype=np.int16)
+    shifted = sliding_window_view(around, (height, width))
     for down in range(side):
-        shifted = sliding_window_view(around[down : down + height], width, axis=1)
-        costs[down] = _sums(np.abs(shifted.transpose(1, 0, 2) - now))
+        costs[down] = _sums(np.abs(shifted[down] - now))
     costs = costs.reshape(side * side, *blocks)  # by displacement
     still = costs[side * side // 2]
     chosen = costs + _MOVED_COST

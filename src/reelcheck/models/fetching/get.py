@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from reelcheck.errors import InputError, ModelError, OutputError, SettingError
+from reelcheck.errors import InputError, ModelError, OutputError, SettingError, storage_code
 from reelcheck.models.card import Card
 from reelcheck.models.converting import convert
 from reelcheck.models.fetching.archive import read_archive
 from reelcheck.models.fetching.download import download
 from reelcheck.models.fetching.licence import licences_in
 from reelcheck.models.origin import Origin
-from reelcheck.models.store import FULL, check, put
+from reelcheck.models.store import check, put
 
 _LICENCE_FILE: Final = "LICENSE"
 
@@ -87,7 +87,7 @@ def _downloaded(origin: Origin) -> dict[str, bytes]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        code = "E_STORAGE_FULL" if error.errno in FULL else "E_STORAGE_READONLY"
+        code = storage_code(error.errno)
         raise OutputError(f"cannot download {origin.said}: {error.strerror}", code=code) from error
 
 
