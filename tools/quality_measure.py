@@ -5,7 +5,8 @@
 The clips are those of the test part of the ladders, each watched whole as `reelcheck analyze` does;
 the stills are those of ``quality_stills.py``. Left: what is told of each clip, a colour for each
 scene. Middle: how often the label lies within the interval told, by score. Right: what is told of
-each still, a colour for each range of coded heights. Figures have 95 % intervals over scenes.
+each still, a colour for each range of coded heights. Figures have 95 % intervals over scenes; last
+comes how often the likeliest cause that is told is the way in which the clip was spoilt.
 """
 
 import argparse
@@ -38,6 +39,10 @@ class Watched:
     label: float
     told: tuple[float, float, float]
     """Score, lower and upper."""
+    spoilt: str
+    """How."""
+    cause: str
+    """The likeliest that is told; empty when none is."""
 
 
 def main() -> None:
@@ -57,6 +62,9 @@ def main() -> None:
     print(f"{len(clips)} clips of {len({clip.scene for clip in clips})} scenes")
     for name, figure in figures.items():
         print(f"{name:15} {figure}")
+    blamed = [clip for clip in clips if clip.cause]
+    rightly = sum(clip.cause == clip.spoilt for clip in blamed)
+    print(f"causes told of {len(blamed)} clips, rightly of {rightly / max(1, len(blamed)):.1%}")
     panels = [_scatter(clips), _held(told, labels), _stills(given.stills)]
     write_svg(given.out, panels)
 
@@ -72,7 +80,15 @@ def watch(table: Path) -> list[Watched]:
             print(f"{row['file']} has no score")
             continue
         told = (quality.score, *quality.interval)
-        found.append(Watched(scene=row["group"], label=float(row["score"]), told=told))
+        found.append(
+            Watched(
+                scene=row["group"],
+                label=float(row["score"]),
+                told=told,
+                spoilt=row["label"],
+                cause=quality.causes[0].cause if quality.causes else "",
+            )
+        )
     return found
 
 

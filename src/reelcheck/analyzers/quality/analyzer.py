@@ -68,7 +68,7 @@ class QualityAnalyzer:
     """ITU-T P.910 calls a score of 4 good. Ours: what is good needs no cause."""
     defended: bool = False
     """Whether every picture is judged twice, to find scores that somebody pushed: ``defence``. No
-    profile does: of honest pictures 2.4 % are suspected too."""
+    profile does: of honest pictures 4.6 % are suspected too."""
 
     def watch(self, video: VideoInfo) -> "_QualityWatch":
         """Start on one stream.
