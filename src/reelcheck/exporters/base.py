@@ -86,7 +86,7 @@ _ADVICE: Final = {
     "blur": "check the focus, or get the sharp original",
     "compression": "code it at a higher bit rate, or get the original",
     "exposure": "too dark or too bright to see much: correct the exposure",
-    "loss": "data were lost on the way: send it again",
+    "loss": "it looks torn, as by lost data: send it again, or see if the source is torn too",
     "noise": "denoise before coding, or record with more light",
     "scaling": "it was enlarged: get it at its own size",
     "sharpening": "sharpen less",
