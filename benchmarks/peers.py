@@ -2,6 +2,8 @@
 
 import shutil
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -12,12 +14,12 @@ FILTERS = (
 )
 
 
-def decode(video: str) -> None:
+def decode(video: str, *, threads: int = 2) -> None:
     """Decode every frame and do nothing."""
     with av.open(video) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        stream.thread_count = 2
+        stream.thread_count = threads
         for _ in container.decode(stream):
             pass
 
@@ -61,4 +63,9 @@ def scenedetect_command(video: str) -> list[str] | None:
 
 
 if __name__ == "__main__":
-    {"decode": decode, "opennsfw": opennsfw}[sys.argv[1]](sys.argv[2])
+    known: dict[str, Callable[[str], None]] = {
+        "decode": decode,
+        "decode1": partial(decode, threads=1),
+        "opennsfw": opennsfw,
+    }
+    known[sys.argv[1]](sys.argv[2])

@@ -21,6 +21,7 @@ def main() -> None:
         f"machine: {os.cpu_count()} cores, load {load}; medians of {RUNS} runs; clip: {video[-40:]}"
     )
     decode = show("PyAV decodes and does nothing", cost_of(peer("decode", video), runs=RUNS))
+    show("the same in one thread", cost_of(peer("decode1", video), runs=RUNS), decode)
     balanced = show("reelcheck, balanced", cost_of(reelcheck(video), runs=RUNS), decode)
     fast = show(
         "reelcheck, fast", cost_of(reelcheck(video, "--profile", "fast"), runs=RUNS), decode
