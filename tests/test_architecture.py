@@ -161,6 +161,21 @@ def test_importing_the_package_and_its_help_import_nothing_heavy() -> None:
     assert not heavy & set(done.stdout.split())
 
 
+def test_the_parent_of_an_analysis_decodes_nothing_and_loads_nothing_for_it() -> None:
+    code = "import sys, reelcheck.cli.analyze, reelcheck.pipeline; print(*sys.modules)"
+    heavy = {"av", "numpy", "onnxruntime", "jinja2", "PIL"}
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert not heavy & set(done.stdout.split())
+
+
+def test_fights_and_nudity_share_one_view() -> None:
+    fights, nudity = (ANALYZERS.load(name)() for name in ("fights", "nudity"))
+
+    assert set(nudity.needs) < set(fights.needs)
+
+
 def test_public_names_are_these() -> None:
     functions = {"analyze", "judge"}
     errors = {"ModelError", "ReelcheckError", "ReportError", "SettingError", "VideoError"}
