@@ -1,12 +1,30 @@
 """What an analyzer is: an immutable recipe, and a watch that holds the state of one stream."""
 
 from collections.abc import Iterable
-from typing import Protocol, runtime_checkable
+from fractions import Fraction
+from typing import Final, Protocol, runtime_checkable
 
-from reelcheck.frames import AudioBatch, AudioInfo, AudioNeeds, FrameBatch, FrameNeeds, VideoInfo
+from reelcheck.frames import (
+    AudioBatch,
+    AudioInfo,
+    AudioNeeds,
+    FrameBatch,
+    FrameNeeds,
+    Layout,
+    VideoInfo,
+)
 from reelcheck.spans import Observation, TimeSpan
 
 Needs = FrameNeeds | AudioNeeds
+
+SAMPLED_PICTURES: Final = FrameNeeds(
+    layout=Layout.RGB,
+    rate_fps=Fraction(4),
+    on_change=True,
+    size_px=(256, 256),
+    batch_frames=4,
+)
+"""What networks for single pictures ask for, so that it is made once for all of them. Ours."""
 
 
 class Watch(Protocol):

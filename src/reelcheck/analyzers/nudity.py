@@ -27,7 +27,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reelcheck.frames import FrameBatch, FrameNeeds, Layout, VideoInfo
+from reelcheck.analyzers.base import SAMPLED_PICTURES
+from reelcheck.frames import FrameBatch, FrameNeeds, VideoInfo
 from reelcheck.models.card import Card, load_card
 from reelcheck.models.session import Runner, open_session
 from reelcheck.models.store import locate
@@ -58,15 +59,7 @@ class NudityAnalyzer:
     name: str = "nudity"
     models: tuple[str, ...] = ("open-nsfw",)
     """The one that judges every scored frame, and perhaps a second one."""
-    needs: tuple[FrameNeeds, ...] = (
-        FrameNeeds(
-            layout=Layout.RGB,
-            rate_fps=Fraction(4),
-            on_change=True,
-            size_px=(256, 256),
-            batch_frames=4,
-        ),
-    )
+    needs: tuple[FrameNeeds, ...] = (SAMPLED_PICTURES,)
     every_seconds: Fraction = Fraction(1)
     """Longest time without a score while the picture goes on to look new. Ours."""
     still_seconds: Fraction = Fraction(2)

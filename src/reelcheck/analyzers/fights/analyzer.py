@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from reelcheck.analyzers.base import SAMPLED_PICTURES
 from reelcheck.analyzers.fights.moments import Moment, MomentMaker
 from reelcheck.frames import FrameBatch, FrameNeeds, Layout, VideoInfo
 from reelcheck.models.card import load_card
@@ -40,15 +41,8 @@ class FightsAnalyzer:
     models: tuple[str, ...] = ("moving-look", "fights")
     needs: tuple[FrameNeeds, ...] = (
         FrameNeeds(layout=Layout.GRID, rate_fps=Fraction(25, 2), batch_frames=8),
-        FrameNeeds(
-            layout=Layout.RGB,
-            rate_fps=Fraction(4),
-            on_change=True,
-            size_px=(256, 256),
-            batch_frames=4,
-        ),
+        SAMPLED_PICTURES,
     )
-    """The second is that of ``nudity``: it is made once for both."""
     every_seconds: Fraction = Fraction(1, 2)
 
     def watch(self, video: VideoInfo) -> "_FightsWatch":
